@@ -1,0 +1,96 @@
+//! Where records come from.
+
+use crate::Result;
+use async_trait::async_trait;
+use bytes::Bytes;
+use sluice_batch::{Position, ShardRef};
+
+/// A stream of records, in shards.
+///
+/// Contract: records of a shard are given in the order of their positions, each once for one opened reader; a reader
+/// opened at a position gives exactly what follows it. Reading moves nothing: what is done is known from commits alone.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The shards there are now, each once, in the order of their names. `known` are those of the last commit: a shard
+    /// that is one of them comes back under the same reference.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`](crate::Kind::Changed) where a known shard is no longer what was recorded of it.
+    async fn discover(&self, known: &[KnownShard]) -> Result<Vec<ShardInfo>>;
+
+    /// Opens a shard to read what follows `from`.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::Kind::NotFound) where the shard is gone, [`Kind::Changed`](crate::Kind::Changed)
+    /// where it no longer reaches `from`.
+    async fn open(&self, shard: &ShardInfo, from: &Position) -> Result<Box<dyn ShardReader>>;
+}
+
+/// A shard as a commit remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownShard {
+    /// The shard.
+    pub shard: ShardRef,
+    /// What the source said of it, see [`ShardInfo::note`].
+    pub note: String,
+    /// Where reading stands.
+    pub position: Position,
+}
+
+/// A shard as the source finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// The shard.
+    pub shard: ShardRef,
+    /// Shards that must be read to their end before this one is begun.
+    pub parents: Vec<ShardRef>,
+    /// Short name for people: a file's path, a shard's id.
+    pub label: String,
+    /// What the source wants to be told again of this shard, kept with its position in the commits.
+    pub note: String,
+    /// Bytes in it as stored (before decompression), where known: for progress only.
+    pub size: Option<u64>,
+}
+
+/// Reads one shard.
+#[async_trait]
+pub trait ShardReader: Send {
+    /// What comes next. Waits only as long as a fetch takes; a caller that gets [`Read::CaughtUp`] decides when to ask
+    /// again.
+    ///
+    /// # Errors
+    /// [`Kind::Broken`](crate::Kind::Broken) where the data ends or breaks before it should: what was given is good.
+    async fn next(&mut self) -> Result<Read>;
+
+    /// Bytes of [`ShardInfo::size`] consumed so far: for progress only.
+    fn consumed(&self) -> u64;
+}
+
+/// A piece of a shard.
+#[derive(Debug, Clone)]
+pub enum Read {
+    /// Bytes of a byte stream (a file), not cut at records. `offset` is that of the first byte, decompressed.
+    Bytes {
+        /// Offset of the first byte in the decompressed stream.
+        offset: u64,
+        /// The bytes, not empty.
+        data: Bytes,
+    },
+    /// Payloads of a record stream.
+    Payloads(Payloads),
+    /// Nothing more now; there may be later.
+    CaughtUp,
+    /// Nothing more ever, as far as this run is concerned.
+    End,
+}
+
+/// Payloads of a record stream, in the order of their positions.
+#[derive(Debug, Clone, Default)]
+pub struct Payloads {
+    /// Position of each; a payload's own rows are numbered by whoever decodes it.
+    pub positions: Vec<sluice_batch::RecordPosition>,
+    /// Content of each.
+    pub data: Vec<Bytes>,
+    /// Arrival of each, milliseconds since the epoch.
+    pub arrived_at: Vec<i64>,
+}
