@@ -1,0 +1,84 @@
+//! Manifests as cases: folders under `tests/manifests` of the repository.
+//!
+//! `broken/NAME` holds a `pipeline.yaml` and, in `expected.txt`, what is said about it. `SLUICE_BLESS=1` writes the
+//! latter anew. `good/NAME` holds a `pipeline.yaml` about which nothing is said.
+
+use sluice_manifest::{Checked, parse};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn cases(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/manifests").join(kind);
+    let mut cases: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+fn text(case: &Path) -> String {
+    fs::read_to_string(case.join("pipeline.yaml")).unwrap()
+}
+
+fn good(name: &str) -> Checked {
+    let case = cases("good").into_iter().find(|case| case.ends_with(name)).unwrap();
+    parse(&text(&case), Path::new("dir/pipeline.yaml")).unwrap_or_else(|findings| panic!("{name}: {findings}"))
+}
+
+#[test]
+fn every_broken_manifest_gets_the_findings_expected() {
+    let bless = std::env::var_os("SLUICE_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for case in cases("broken") {
+        let said = match parse(&text(&case), Path::new("pipeline.yaml")) {
+            Ok(_) => "nothing is wrong\n".to_owned(),
+            Err(findings) => format!("{findings}\n"),
+        };
+        let expected = case.join("expected.txt");
+        if bless {
+            fs::write(&expected, &said).unwrap();
+        }
+        if fs::read_to_string(&expected).unwrap_or_default() != said || said.starts_with("nothing is wrong") {
+            wrong.push(format!("{}:\n{said}", case.file_name().unwrap().display()));
+        }
+    }
+    assert!(wrong.is_empty(), "other findings than expected (SLUICE_BLESS=1 takes them over):\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn at_least_forty_broken_manifests_are_tried() {
+    assert!(cases("broken").len() >= 40);
+}
+
+#[test]
+fn good_manifests_have_no_findings() {
+    for case in cases("good") {
+        good(case.file_name().unwrap().to_str().unwrap());
+    }
+}
+
+#[test]
+fn a_default_written_out_changes_nothing() {
+    let (least, full) = (good("least"), good("defaults-written-out"));
+    assert_eq!(least.plan, full.plan);
+    assert_eq!(least.plan.digest(), full.plan.digest());
+    assert_ne!(least.plan.digest(), good("every-key").plan.digest());
+}
+
+#[test]
+fn every_key_gets_into_the_plan() {
+    for name in ["every-key", "every-csv-key"] {
+        let checked = good(name);
+        let said = serde_json::json!({
+            "plan": checked.plan,
+            "description": checked.description,
+            "environments": checked.environments,
+            "rules_path": checked.rules_path,
+            "key_file": checked.key_file(),
+        });
+        let said = serde_json::to_string_pretty(&said).unwrap() + "\n";
+        let expected = cases("good").into_iter().find(|case| case.ends_with(name)).unwrap().join("plan.json");
+        if std::env::var_os("SLUICE_BLESS").is_some() {
+            fs::write(&expected, &said).unwrap();
+        }
+        assert_eq!(fs::read_to_string(expected).unwrap_or_default(), said, "{name}");
+    }
+}
