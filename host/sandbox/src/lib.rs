@@ -1,0 +1,56 @@
+//! Runs strangers' rules in wasmtime: load, admit, limit, call.
+//!
+//! The nouns:
+//! - [`Sandbox`]: one engine for the process, with its cache of compiled code and its ticking epoch.
+//! - [`Component`]: a rule's bytes, compiled, with what it says about itself ([`Description`]).
+//! - [`StepConfig`]: what the manifest says of one step: configuration, grants, limits. [`Component::open`] holds the
+//!   rule's signature against it and gives a [`RulePlan`](sluice_ports::RulePlan) that all workers share.
+//! - [`Inspection`]: everything that can be said about a file without a manifest.
+//!
+//! What this crate keeps:
+//! - A rule imports nothing but what the manifest granted, of the interfaces in `wit/`; there is no WASI.
+//! - It is shown the columns that it reads and no others, and may return only those that `writes` grants.
+//! - Each instance has its own store, memory cap and deadline. After any failure the instance is thrown away.
+//! - Everything that a rule returns is checked before it becomes Arrow (`lift`). What passes is well-formed: a caller
+//!   may build on it without looking again.
+//! - Compiled code is loaded from disk only after its digest was verified, from a folder that only this user can write.
+//!
+//! Reading order: `wire` (the types of the contract), `lower` and `lift` (Arrow to them and back), `instance` (one
+//! store), `plan` and `step` (the ports). `host/docs/decisions/0003-sandbox.md` says why it is so.
+
+mod binary;
+mod bits;
+mod cache;
+mod capacity;
+mod component;
+mod cpu_time;
+mod describe;
+mod encode;
+mod engine;
+mod failure;
+mod import;
+mod inspect;
+mod instance;
+mod lift;
+mod limits;
+mod log;
+mod lower;
+mod open;
+mod plan;
+mod signature;
+mod state;
+mod step;
+mod text;
+mod ticker;
+mod token;
+mod wire;
+
+pub use binary::FileKind;
+pub use capacity::{Overcommitted, check_memory, host_memory_bytes};
+pub use component::{Component, LoadError};
+pub use describe::{Description, World};
+pub use engine::{Sandbox, SandboxConfig, SandboxError};
+pub use inspect::Inspection;
+pub use limits::Limits;
+pub use open::{Capability, Finding, OpenError, StepConfig};
+pub use token::{KeyTooShort, TokenKey};
