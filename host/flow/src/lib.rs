@@ -1,0 +1,38 @@
+//! One batch's journey: read, decode, run steps, append, account, commit.
+//!
+//! The nouns:
+//! - [`Pipeline`]: a plan bound to its rules. [`Ports`]: the outside.
+//! - a *batch*: some records of one shard, decoded and taken through all steps by one worker (`work`).
+//! - a *segment*: batches in the order of appending (`segment`), made durable by a cut, objects and one commit.
+//! - a *window* (`window`): partials by shard and group until no row can come any more.
+//!
+//! Invariants: the commits are the only checkpoint; a cut is written before anything of its segment is visible; a cut
+//! without its commit is run again exactly or aborted (`recover`); read = silver + filtered + quarantined for each
+//! shard, or nothing is committed. The crate knows neither wasmtime nor AWS nor any file system.
+
+mod cpu;
+mod display;
+mod encode;
+mod error;
+mod isolate;
+mod layout;
+mod partition;
+mod pipeline;
+mod progress;
+mod quarantine;
+mod read;
+mod recover;
+mod run;
+mod segment;
+mod sinks;
+mod stream;
+mod window;
+mod work;
+
+pub use error::FlowError;
+pub use layout::BoundStep;
+pub use pipeline::{Pipeline, arriving};
+pub use progress::{Progress, Snapshot, Summary};
+pub use run::{Options, Ports, run};
+pub use window::BoundGold;
+pub use work::Split;

@@ -1,0 +1,351 @@
+//! One run: readers, a dispatcher, workers, and one appender.
+//!
+//! Readers (tasks) cut shards into raw batches. The dispatcher (a thread) gives each batch to the workers and its place in
+//! line to the appender. Workers (threads) decode and run the steps. The appender (a thread) takes the batches in line
+//! order, which for one shard is the order of positions, and closes segments. Every channel is bounded, so a slow disk
+//! slows the readers and nothing piles up.
+
+use crate::cpu::cpu_time;
+use crate::error::{FlowError, Result};
+use crate::pipeline::Pipeline;
+use crate::progress::{Progress, Summary};
+use crate::read::{Event, Readers};
+use crate::recover::recover;
+use crate::segment::{Closing, Segments};
+use crate::window::Gold;
+use crate::work::{Processed, ShardTag, Split, WorkItem, Worker};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use sluice_batch::{Commit, Position, ShardRef, ShardState};
+use sluice_manifest::plan::{Format, JsonRecords};
+use sluice_ports::{Alert, Alerts, Clock, CommitLog, KnownShard, Lease, ObjectStore, Source};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+/// How often the appender looks at the clock when no batch comes.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where records come from.
+    pub source: Arc<dyn Source>,
+    /// Where objects go.
+    pub store: Arc<dyn ObjectStore>,
+    /// Where cuts and commits go.
+    pub log: Arc<dyn CommitLog>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// News for people.
+    pub alerts: Arc<dyn Alerts>,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Workers, at least 1.
+    pub threads: usize,
+    /// Go on when the input is read to its end, and take what comes later.
+    pub follow: bool,
+    /// Leave windows open at the end of a bounded input.
+    pub keep_open: bool,
+}
+
+/// Runs a pipeline until its input ends, `stop` turns true, or something fails.
+///
+/// # Errors
+/// Why it stopped. What was committed stays committed; the next run goes on from there.
+pub async fn run(
+    pipeline: Arc<Pipeline>,
+    ports: Ports,
+    options: Options,
+    progress: Arc<Progress>,
+    stop: watch::Receiver<bool>,
+) -> Result<Summary> {
+    if options.follow {
+        refuse_to_follow(&pipeline.plan.format)?;
+    }
+    let lease = ports.log.acquire(pipeline.dataset()).await?;
+    let recovered = {
+        let (pipeline, ports, fence, handle) = (pipeline.clone(), ports.clone(), lease.fence(), Handle::current());
+        let work = move || handle.block_on(recover(&pipeline, &ports, fence, options.threads));
+        tokio::task::spawn_blocking(work).await.map_err(|_| FlowError::Died("the recovery"))??
+    };
+    let mut summary = Summary { notes: recovered.notes, ..Summary::default() };
+    if let Some(commit) = recovered.commit {
+        summary.segments = 1;
+        summary.account.add(&commit.account);
+        progress.add_segment();
+    }
+    let known: BTreeMap<ShardRef, ShardState> = recovered.segments.shards().clone();
+    let (order_tx, order_rx) = bounded(options.threads * 2 + 2);
+    let workers = Workers::start(&pipeline, options.threads);
+    let (events_tx, events_rx) = mpsc::channel(options.threads + 1);
+    let dispatcher = dispatch(events_rx, workers.queue.clone(), order_tx);
+    let readers = Readers {
+        pipeline: pipeline.clone(),
+        ports: ports.clone(),
+        options,
+        progress: progress.clone(),
+        known,
+        events: events_tx,
+        stop: stop.clone(),
+    };
+    let reading = tokio::spawn(readers.run());
+    let appender = Appender {
+        pipeline,
+        ports,
+        options,
+        progress,
+        segments: recovered.segments,
+        live: BTreeMap::new(),
+        notes: BTreeMap::new(),
+        summary,
+        stop,
+        _lease: lease,
+    };
+    let handle = Handle::current();
+    let appended = tokio::task::spawn_blocking(move || appender.run(&order_rx, &handle)).await;
+    reading.abort();
+    let _ = reading.await;
+    let _ = tokio::task::spawn_blocking(move || dispatcher.join()).await;
+    let split = workers.stop();
+    let mut summary = appended.map_err(|_| FlowError::Died("the appender"))??;
+    summary.split = split;
+    Ok(summary)
+}
+
+/// Only records that end by themselves can be followed: of an array, or of a file that is one record, nobody can say
+/// whether it is whole.
+fn refuse_to_follow(format: &Format) -> Result<()> {
+    match format {
+        Format::Json { records: JsonRecords::Array | JsonRecords::File } => Err(FlowError::Plan(
+            "`--follow` takes NDJSON and CSV; JSON arrays and whole files are read in bounded runs: leave `--follow` out, or \
+             write one record a line"
+                .into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Shards as the source wants to hear of them.
+pub(crate) fn known(shards: &BTreeMap<ShardRef, ShardState>) -> Vec<KnownShard> {
+    let each = |state: &ShardState| KnownShard {
+        shard: state.shard.clone(),
+        note: state.note.clone(),
+        position: state.position,
+    };
+    shards.values().map(each).collect()
+}
+
+type Answer = Result<Box<Processed>>;
+type Job = (WorkItem, Sender<Answer>);
+
+/// What stands in line before the appender.
+enum Slot {
+    Batch(Receiver<Answer>),
+    Event(Event),
+}
+
+struct Workers {
+    queue: Sender<Job>,
+    handles: Vec<JoinHandle<Split>>,
+}
+
+impl Workers {
+    fn start(pipeline: &Arc<Pipeline>, threads: usize) -> Self {
+        let (queue, jobs) = bounded::<Job>(threads);
+        let handles = (0..threads.max(1))
+            .map(|_| {
+                let (jobs, pipeline) = (jobs.clone(), pipeline.clone());
+                thread::spawn(move || work(&jobs, pipeline))
+            })
+            .collect();
+        Self { queue, handles }
+    }
+
+    fn stop(self) -> Split {
+        drop(self.queue);
+        let mut total = Split::default();
+        for split in self.handles.into_iter().filter_map(|handle| handle.join().ok()) {
+            total.decode += split.decode;
+            total.rules += split.rules;
+            total.host += split.host;
+        }
+        total
+    }
+}
+
+fn work(jobs: &Receiver<Job>, pipeline: Arc<Pipeline>) -> Split {
+    let mut worker = Worker::new(pipeline);
+    while let Ok((item, answer)) = jobs.recv() {
+        // nobody waits for the answer where the run has already stopped
+        let _ = answer.send(worker.process(item).map(Box::new));
+    }
+    worker.split
+}
+
+fn dispatch(mut events: mpsc::Receiver<Event>, queue: Sender<Job>, order: Sender<Slot>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        while let Some(event) = events.blocking_recv() {
+            let sent = match event {
+                Event::Batch(item) => {
+                    let (answer, place) = bounded(1);
+                    order.send(Slot::Batch(place)).is_ok() && queue.send((*item, answer)).is_ok()
+                }
+                other => order.send(Slot::Event(other)).is_ok(),
+            };
+            if !sent {
+                return;
+            }
+        }
+    })
+}
+
+struct Appender {
+    pipeline: Arc<Pipeline>,
+    ports: Ports,
+    options: Options,
+    progress: Arc<Progress>,
+    segments: Segments,
+    /// Shards that may still give rows, with the time they last did.
+    live: BTreeMap<ShardRef, Duration>,
+    notes: BTreeMap<ShardRef, String>,
+    summary: Summary,
+    stop: watch::Receiver<bool>,
+    _lease: Box<dyn Lease>,
+}
+
+impl Appender {
+    fn run(mut self, order: &Receiver<Slot>, handle: &Handle) -> Result<Summary> {
+        loop {
+            match order.recv_timeout(TICK) {
+                Ok(Slot::Batch(place)) => {
+                    let processed = place.recv().map_err(|_| FlowError::Died("a worker"))??;
+                    self.append(&processed)?;
+                }
+                Ok(Slot::Event(event)) => self.event(event)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let now = self.ports.clock.monotonic();
+            if self.segments.is_full(now) || (self.options.follow && self.windows_wait(now)) {
+                handle.block_on(self.close(false))?;
+            }
+        }
+        self.summary.stopped = *self.stop.borrow();
+        let ended = !self.summary.stopped && !self.options.follow && self.summary.broken.is_empty();
+        handle.block_on(self.close(ended && !self.options.keep_open))?;
+        self.report_late();
+        Ok(self.summary)
+    }
+
+    fn append(&mut self, processed: &Processed) -> Result<()> {
+        let begun = cpu_time();
+        let shard = &processed.tag.shard;
+        let now = self.ports.clock.monotonic();
+        self.live.insert(shard.clone(), now);
+        let note = self.notes.get(shard).map_or("", String::as_str);
+        self.segments.append(processed, note, now, None)?;
+        self.progress.add_batch(&processed.account, processed.to - processed.from);
+        self.summary.append += cpu_time().saturating_sub(begun);
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Found(found) => {
+                let now = self.ports.clock.monotonic();
+                for (shard, note) in found {
+                    self.live.insert(shard.clone(), now);
+                    self.notes.insert(shard, note);
+                }
+            }
+            Event::Ended { tag, note } => {
+                // where windows are kept open for rows to come, an ended shard may be one that they come from
+                if !self.options.keep_open {
+                    self.live.remove(&tag.shard);
+                }
+                self.segments.shard_ended(&tag);
+                self.summary.notes.extend(note);
+            }
+            Event::Broken { tag, message } => {
+                self.live.remove(&tag.shard);
+                self.alert("input_broken", &message);
+                self.summary.broken.push(message);
+            }
+            Event::Failed(error) => return Err(*error),
+            Event::Batch(_) => {}
+        }
+        Ok(())
+    }
+
+    fn windows_wait(&self, now: Duration) -> bool {
+        self.segments.is_empty() && self.segments.could_close(&|gold| self.active(gold, now))
+    }
+
+    /// Shards whose rows are still to come. In a bounded run every shard that is not read to its end; when following, one
+    /// that has been quiet for long holds no window open.
+    fn active(&self, gold: &Gold, now: Duration) -> BTreeSet<ShardRef> {
+        let idle = gold.bound.plan.window.idle;
+        let quiet = |last: &Duration| self.options.follow && now.saturating_sub(*last) >= idle;
+        self.live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
+    }
+
+    async fn close(&mut self, end_of_input: bool) -> Result<()> {
+        let begun = cpu_time();
+        let now = self.ports.clock.monotonic();
+        let least = self.pipeline.golds.iter().map(|gold| gold.plan.window.idle).min();
+        let quiet = |last: &Duration| least.is_some_and(|idle| now.saturating_sub(*last) >= idle);
+        let idle = self.live.iter().filter(|(_, last)| self.options.follow && quiet(last));
+        let idle: Vec<ShardRef> = idle.map(|(shard, _)| shard.clone()).collect();
+        let live = self.live.clone();
+        let options = self.options;
+        let active = move |gold: &Gold| {
+            let idle = gold.bound.plan.window.idle;
+            let quiet = |last: &Duration| options.follow && now.saturating_sub(*last) >= idle;
+            live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
+        };
+        let closing = Closing::Fresh { active: &active, idle, end_of_input };
+        if let Some(commit) = self.segments.close(closing).await? {
+            self.committed(&commit);
+        }
+        self.summary.commit += cpu_time().saturating_sub(begun);
+        Ok(())
+    }
+
+    fn committed(&mut self, commit: &Commit) {
+        self.summary.segments += 1;
+        self.summary.account.add(&commit.account);
+        self.progress.add_segment();
+        let rows = commit.account.total();
+        tracing::debug!(commit = commit.number, read = rows.read, silver = rows.silver, "committed");
+    }
+
+    fn report_late(&mut self) {
+        for (gold, account) in &self.summary.account.gold {
+            if account.late > 0 {
+                let text = format!("gold `{gold}`: {} rows came too late for their window", account.late);
+                self.summary.notes.push(text);
+            }
+        }
+    }
+
+    fn alert(&self, code: &'static str, message: &str) {
+        let dataset = self.pipeline.dataset().to_owned();
+        self.ports.alerts.raise(Alert { dataset, code, message: message.to_owned() });
+    }
+}
+
+/// Where a shard is read on from.
+pub(crate) fn start_of(known: &BTreeMap<ShardRef, ShardState>, shard: &ShardRef) -> (Position, Option<String>) {
+    known.get(shard).map_or((Position::TrimHorizon, None), |state| (state.position, Some(state.tail.clone())))
+}
+
+/// A tag shared by all batches of a shard.
+pub(crate) fn tag(info: &sluice_ports::ShardInfo) -> Arc<ShardTag> {
+    Arc::new(ShardTag { shard: info.shard.clone() })
+}

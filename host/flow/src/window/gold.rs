@@ -1,0 +1,448 @@
+//! One gold: its open windows, and how rows get in and results out.
+
+use super::Tables;
+use super::key::{self, KeyColumn};
+use super::partials::Table;
+use crate::error::{FlowError, Result, internal};
+use crate::isolate::isolate;
+use crate::layout::Layout;
+use crate::work::event_times;
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_schema::{Field as ArrowField, Schema, SchemaRef};
+use sluice_batch::{ColumnType, FailedRows, GoldAccount, Selection, ShardRef};
+use sluice_manifest::plan::GoldPlan;
+use sluice_ports::{Fold, RulePlan, StepFailure};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Partial rows that one call of `merge` is given at most, but whole windows always.
+const MERGE_ROWS: usize = 16_384;
+
+/// A gold of the plan with its aggregator.
+#[derive(Clone)]
+pub struct BoundGold {
+    /// The plan's part.
+    pub plan: GoldPlan,
+    /// The aggregator, opened for it.
+    pub rule: Arc<dyn RulePlan>,
+    /// Digest of everything that decides a window's result: plan part and the rule's component.
+    pub definition: String,
+}
+
+/// Rows that closed windows gave.
+pub(crate) struct GoldRows {
+    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) rows: u64,
+}
+
+/// What became of a batch's rows.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) account: GoldAccount,
+    /// Rows of the silver batch that were late, ascending.
+    pub(crate) late: Vec<u32>,
+    pub(crate) failed: Option<FailedRows>,
+}
+
+/// One gold while it runs.
+pub(crate) struct Gold {
+    pub(crate) bound: BoundGold,
+    keys: Vec<(usize, ColumnType)>,
+    on: usize,
+    reads: Vec<usize>,
+    pub(super) partial_types: Arc<[ColumnType]>,
+    fold: Option<Box<dyn Fold>>,
+    pub(super) shards: BTreeMap<ShardRef, Tables>,
+    /// Greatest event time of each shard's silver rows so far.
+    pub(crate) event_time: BTreeMap<ShardRef, i64>,
+    /// End of the last window closed.
+    pub(crate) closed_through: i64,
+    schema: SchemaRef,
+}
+
+impl Gold {
+    pub(crate) fn new(bound: BoundGold, layout: &Layout) -> Result<Self> {
+        let place = |name: &String| layout.index(name);
+        let keys = bound.plan.keys.iter().map(|name| place(name).map(|i| (i, layout.fields[i].ty)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let signature = bound.rule.signature();
+        let reads = signature.reads.iter().map(place).collect::<Result<_>>()?;
+        let on = layout.index(&bound.plan.window.on)?;
+        let partial_types = signature.partials.clone().into();
+        let schema = schema(&bound, &keys, layout);
+        Ok(Self {
+            on,
+            reads,
+            partial_types,
+            schema,
+            keys,
+            bound,
+            fold: None,
+            shards: BTreeMap::new(),
+            event_time: BTreeMap::new(),
+            closed_through: i64::MIN,
+        })
+    }
+
+    /// Columns of the gold's table.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn width(&self) -> i64 {
+        self.bound.plan.window.width.as_micros() as i64
+    }
+
+    fn lateness(&self) -> i64 {
+        self.bound.plan.window.lateness.as_micros() as i64
+    }
+
+    /// Takes the silver rows of a batch. `selection` tells which decoded row each of them was; `forced` are rows that
+    /// failed when the segment was first cut.
+    pub(crate) fn take(
+        &mut self,
+        shard: &ShardRef,
+        silver: &RecordBatch,
+        selection: &Selection,
+        forced: Option<&FailedRows>,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        let eligible = self.eligible(shard, silver, &mut taken);
+        let (eligible, starts) = without_failed(eligible, selection, forced, &mut taken);
+        if eligible.is_empty() {
+            return taken;
+        }
+        let whole = eligible.len() == silver.num_rows();
+        let rows = UInt32Array::from(eligible.clone());
+        let pick = |column: &usize| {
+            let array = silver.column(*column);
+            if whole { array.clone() } else { arrow_select::take::take(array, &rows, None).expect("rows are in range") }
+        };
+        let reads: Vec<ArrayRef> = self.reads.iter().map(pick).collect();
+        let keys: Vec<ArrayRef> = self.keys.iter().map(|(column, _)| pick(column)).collect();
+        let failures = self.fold_rows(shard, &reads, &keys, &starts);
+        let lost: Vec<u32> = failures.iter().flat_map(|(rows, _)| rows.clone()).map(|i| eligible[i]).collect();
+        taken.account.folded = (eligible.len() - lost.len()) as u64;
+        taken.account.fold_failed += lost.len() as u64;
+        if let Some((_, failure)) = failures.first() {
+            tracing::warn!(gold = self.bound.plan.name, rows = lost.len(), "{}", failure.detail);
+            let rows = lost.iter().map(|row| selection.rows()[*row as usize]).collect();
+            taken.failed = Some(FailedRows { at: self.label(), rows, cause: failure.detail.clone() });
+        }
+        taken
+    }
+
+    /// How the gold is named among the decisions of a cut.
+    pub(crate) fn label(&self) -> String {
+        format!("gold {}", self.bound.plan.name)
+    }
+
+    /// Rows that a window still takes, with the start of their windows. Moves the shard's event time on.
+    fn eligible(&mut self, shard: &ShardRef, silver: &RecordBatch, taken: &mut Taken) -> (Vec<u32>, Vec<i64>) {
+        let times = event_times(silver.column(self.on));
+        let (width, lateness) = (self.width(), self.lateness());
+        let mut latest = self.event_time.get(shard).copied().unwrap_or(i64::MIN);
+        let (mut rows, mut starts) = (Vec::with_capacity(times.len()), Vec::with_capacity(times.len()));
+        for (row, time) in times.iter().enumerate() {
+            let Some(time) = time else {
+                taken.account.without_event_time += 1;
+                continue;
+            };
+            let start = time.div_euclid(width).saturating_mul(width);
+            let end = start.saturating_add(width);
+            if end.saturating_add(lateness) <= latest || end <= self.closed_through {
+                taken.late.push(row as u32);
+            } else {
+                rows.push(row as u32);
+                starts.push(start);
+            }
+            latest = latest.max(time);
+        }
+        taken.account.late = taken.late.len() as u64;
+        if latest > i64::MIN {
+            self.event_time.insert(shard.clone(), latest);
+        }
+        (rows, starts)
+    }
+
+    fn fold_rows(
+        &mut self,
+        shard: &ShardRef,
+        reads: &[ArrayRef],
+        keys: &[ArrayRef],
+        starts: &[i64],
+    ) -> Vec<(Range<usize>, StepFailure)> {
+        let key_columns: Vec<_> =
+            keys.iter().zip(&self.keys).map(|(array, (_, ty))| KeyColumn::new(array, *ty)).collect();
+        let tables = self.shards.entry(shard.clone()).or_default();
+        let (fold, rule, types) = (&mut self.fold, &self.bound.rule, &self.partial_types);
+        let done = isolate(starts.len(), rule.deadline(), |stretch, _| {
+            let fold = match fold {
+                Some(fold) => fold,
+                None => fold.insert(rule.fold()?),
+            };
+            let mut groups = Groups::assign(tables, types, &key_columns, starts, stretch.clone());
+            let part: Vec<ArrayRef> = reads.iter().map(|c| c.slice(stretch.start, stretch.len())).collect();
+            match fold.fold(&groups.gather(tables), &part, &groups.numbers, groups.count) {
+                Ok(partials) => {
+                    groups.scatter(tables, &partials);
+                    Ok(())
+                }
+                Err(failure) => {
+                    groups.forget(tables);
+                    Err(failure)
+                }
+            }
+        });
+        done.failed
+    }
+
+    /// The end of the last window that may close when all of `active` shards have come as far as they have: none of
+    /// their rows to come could still get in.
+    pub(crate) fn closable(&self, mut active: impl Iterator<Item = ShardRef>) -> Option<i64> {
+        let least = active.try_fold(i64::MAX, |least, shard| Some(least.min(*self.event_time.get(&shard)?)))?;
+        if least == i64::MAX {
+            return None; // no shard is active: nothing tells how far time is
+        }
+        let through = least.saturating_sub(self.lateness()).div_euclid(self.width()) * self.width();
+        (through > self.closed_through).then_some(through)
+    }
+
+    /// The end of the first window that is open.
+    pub(crate) fn first_end(&self) -> Option<i64> {
+        let first = self.shards.values().filter_map(|tables| tables.keys().next()).min()?;
+        Some(first.saturating_add(self.width()))
+    }
+
+    /// The end of the last window that is open.
+    pub(crate) fn last_open(&self) -> Option<i64> {
+        let last = self.shards.values().filter_map(|tables| tables.keys().next_back()).max()?;
+        Some(last.saturating_add(self.width()))
+    }
+
+    /// Closes all windows that end at or before `through`.
+    pub(crate) fn close(&mut self, through: i64, commit: u64, fence: u64) -> Result<GoldRows> {
+        self.closed_through = self.closed_through.max(through);
+        let mut closing: BTreeMap<i64, Vec<Table>> = BTreeMap::new();
+        let width = self.width();
+        for tables in self.shards.values_mut() {
+            while let Some(window) = tables.first_entry() {
+                if window.key().saturating_add(width) > through {
+                    break;
+                }
+                let start = *window.key();
+                closing.entry(start).or_default().push(window.remove());
+            }
+        }
+        self.shards.retain(|_, tables| !tables.is_empty());
+        let mut out = GoldRows { batches: Vec::new(), rows: 0 };
+        let (mut chunk, mut rows) = (Vec::new(), 0);
+        for window in closing {
+            rows += window.1.iter().map(|table| table.keys().len()).sum::<usize>();
+            chunk.push(window);
+            if rows >= MERGE_ROWS {
+                self.finish(&std::mem::take(&mut chunk), commit, fence, &mut out)?;
+                rows = 0;
+            }
+        }
+        self.finish(&chunk, commit, fence, &mut out)?;
+        Ok(out)
+    }
+
+    /// Merges and finishes whole windows; each brings its tables in the order of shards.
+    fn finish(&mut self, windows: &[(i64, Vec<Table>)], commit: u64, fence: u64, out: &mut GoldRows) -> Result<()> {
+        let (mut starts, mut keys, mut groups, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (start, tables) in windows {
+            let first = keys.len();
+            let sorted: BTreeSet<&[u8]> = tables.iter().flat_map(|t| t.keys()).map(AsRef::as_ref).collect();
+            keys.extend(sorted);
+            starts.resize(keys.len(), *start);
+            for table in tables {
+                let number = |key: &Box<[u8]>| {
+                    let at = keys[first..].binary_search(&key.as_ref()).expect("the key is among the sorted ones");
+                    (first + at) as u32
+                };
+                groups.extend(table.keys().iter().map(number));
+                parts.push(table.all());
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let partials: Vec<ArrayRef> = (0..self.partial_types.len())
+            .map(|column| {
+                let arrays: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
+                arrow_select::concat::concat(&arrays).expect("partials of one column have one type")
+            })
+            .collect();
+        let count = keys.len() as u32;
+        let merged = self.call(|fold| fold.merge(&partials, &groups, count))?;
+        let finished = self.call(|fold| fold.finish(&merged))?;
+        let rows = keys.len();
+        let mut columns = key::columns(&keys, &self.keys.iter().map(|(_, ty)| *ty).collect::<Vec<_>>());
+        let ends = starts.iter().map(|start| start + self.width());
+        let time = |times: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
+        columns.push(time(starts.clone()));
+        columns.push(time(ends.collect()));
+        columns.extend(finished);
+        columns.push(Arc::new(Int64Array::from_value(commit as i64, rows)));
+        columns.push(Arc::new(Int64Array::from_value(fence as i64, rows)));
+        let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| internal("gold columns", e))?;
+        out.batches.push(batch);
+        out.rows += rows as u64;
+        Ok(())
+    }
+
+    /// Calls the aggregator where no row can be blamed: once more on a fresh instance, then the run stops.
+    fn call<T>(&mut self, call: impl Fn(&mut dyn Fold) -> std::result::Result<T, StepFailure>) -> Result<T> {
+        let mut attempt = || {
+            let fold = match &mut self.fold {
+                Some(fold) => fold,
+                None => self.fold.insert(self.bound.rule.fold()?),
+            };
+            call(fold.as_mut())
+        };
+        attempt().or_else(|_| attempt()).map_err(|failure| {
+            let name = &self.bound.plan.name;
+            FlowError::Rule(format!(
+                "gold `{name}`: its windows cannot be closed: {failure}; nothing of this segment is committed; mend the rule \
+                 or its limits and start again"
+            ))
+        })
+    }
+}
+
+/// Takes the rows out that failed when the segment was first cut.
+fn without_failed(
+    (rows, starts): (Vec<u32>, Vec<i64>),
+    selection: &Selection,
+    forced: Option<&FailedRows>,
+    taken: &mut Taken,
+) -> (Vec<u32>, Vec<i64>) {
+    let Some(forced) = forced else { return (rows, starts) };
+    let keep = |row: &u32| forced.rows.binary_search(&selection.rows()[*row as usize]).is_err();
+    let before = rows.len();
+    let kept: (Vec<u32>, Vec<i64>) = rows.into_iter().zip(starts).filter(|(row, _)| keep(row)).unzip();
+    taken.account.fold_failed = (before - kept.0.len()) as u64;
+    taken.failed = Some(forced.clone());
+    kept
+}
+
+fn schema(bound: &BoundGold, keys: &[(usize, ColumnType)], layout: &Layout) -> SchemaRef {
+    let mut fields: Vec<ArrowField> = keys.iter().map(|(index, _)| layout.fields[*index].arrow()).collect();
+    let time = |name| ArrowField::new(name, ColumnType::Timestamp.arrow(), false);
+    fields.extend([time("window_start"), time("window_end")]);
+    let outputs = &bound.rule.signature().outputs;
+    fields.extend(outputs.iter().map(|output| ArrowField::new(&output.name, output.ty.arrow(), output.nullable)));
+    let number = |name| ArrowField::new(name, ColumnType::Int64.arrow(), false);
+    fields.extend([number("_sluice_commit"), number("_sluice_fence")]);
+    Arc::new(Schema::new(fields))
+}
+
+/// The groups of one stretch of rows, numbered from 0 in the order in which they come.
+struct Groups {
+    /// Group of each row.
+    numbers: Vec<u32>,
+    count: u32,
+    /// For each window of the stretch: its start, groups there were before, and rows of its table with their numbers.
+    windows: Vec<WindowGroups>,
+}
+
+struct WindowGroups {
+    start: i64,
+    before: usize,
+    /// Number of each table row within the stretch, `u32::MAX` where it has none.
+    number: Vec<u32>,
+    rows: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+impl Groups {
+    fn assign(
+        tables: &mut Tables,
+        types: &Arc<[ColumnType]>,
+        keys: &[KeyColumn<'_>],
+        starts: &[i64],
+        stretch: Range<usize>,
+    ) -> Self {
+        let mut groups = Self { numbers: Vec::with_capacity(stretch.len()), count: 0, windows: Vec::new() };
+        let (mut key, mut at) = (Vec::new(), usize::MAX);
+        for row in stretch {
+            let start = starts[row];
+            let table = tables.entry(start).or_insert_with(|| Table::new(types));
+            if groups.windows.get(at).is_none_or(|window| window.start != start) {
+                at = groups.window(start, table.keys().len());
+            }
+            key.clear();
+            keys.iter().for_each(|column| column.push(row, &mut key));
+            let table_row = table.row(&key);
+            let window = &mut groups.windows[at];
+            let slot = table_row as usize;
+            if slot >= window.number.len() {
+                window.number.resize(slot + 1, u32::MAX);
+            }
+            if window.number[slot] == u32::MAX {
+                window.number[slot] = groups.count;
+                window.rows.push(table_row);
+                window.numbers.push(groups.count);
+                groups.count += 1;
+            }
+            groups.numbers.push(window.number[slot]);
+        }
+        groups
+    }
+
+    fn window(&mut self, start: i64, before: usize) -> usize {
+        self.windows.iter().position(|window| window.start == start).unwrap_or_else(|| {
+            let (number, rows, numbers) = (Vec::new(), Vec::new(), Vec::new());
+            self.windows.push(WindowGroups { start, before, number, rows, numbers });
+            self.windows.len() - 1
+        })
+    }
+
+    /// Partials in the order of group numbers.
+    fn gather(&self, tables: &Tables) -> Vec<ArrayRef> {
+        let parts: Vec<Vec<ArrayRef>> =
+            self.windows.iter().map(|window| tables[&window.start].gather(&window.rows)).collect();
+        if parts.len() == 1 {
+            return parts.into_iter().next().expect("there is one");
+        }
+        // place[number] = (window, index within it)
+        let mut place = vec![(0, 0); self.count as usize];
+        for (w, window) in self.windows.iter().enumerate() {
+            for (i, number) in window.numbers.iter().enumerate() {
+                place[*number as usize] = (w, i);
+            }
+        }
+        (0..parts[0].len())
+            .map(|column| {
+                let arrays: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
+                arrow_select::interleave::interleave(&arrays, &place).expect("partials of one column have one type")
+            })
+            .collect()
+    }
+
+    fn scatter(&mut self, tables: &mut Tables, partials: &[ArrayRef]) {
+        for window in &self.windows {
+            let numbers = UInt32Array::from(window.numbers.clone());
+            let part: Vec<ArrayRef> = partials
+                .iter()
+                .map(|array| arrow_select::take::take(array, &numbers, None).expect("numbers are in range"))
+                .collect();
+            let table = tables.get_mut(&window.start).expect("the window was opened");
+            table.scatter(&window.rows, &part);
+        }
+    }
+
+    /// Takes back groups and windows that were begun for this stretch.
+    fn forget(&mut self, tables: &mut Tables) {
+        for window in &self.windows {
+            if window.before == 0 {
+                tables.remove(&window.start);
+            } else if let Some(table) = tables.get_mut(&window.start) {
+                table.forget_after(window.before);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Event-time windows: which rows they take, when they close, and the partials in between.
+//!
+//! - A [`Table`] holds the partials of one (shard, window): one row a group, in the order in which groups first came.
+//! - A row is late if its window's end plus the lateness is not after the greatest event time of the earlier silver rows
+//!   of its own shard, or its window is closed. Nothing else decides, so threads, batch sizes and restarts do not.
+//! - Rows of a shard are folded in the order of their positions; shards are merged once, in the order of their names,
+//!   when the window closes. So sums of floats do not depend on batches either.
+
+mod gold;
+mod key;
+mod partials;
+mod state;
+
+pub use gold::BoundGold;
+pub(crate) use gold::Gold;
+
+use std::collections::BTreeMap;
+
+/// The tables of one shard, by the start of their window (microseconds since the epoch).
+pub(crate) type Tables = BTreeMap<i64, partials::Table>;

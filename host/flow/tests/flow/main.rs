@@ -1,0 +1,7 @@
+//! What the flow promises, tried in memory: the same content whatever batches, threads, crashes and restarts.
+
+mod behaviour;
+mod crash;
+mod rules;
+mod windows;
+mod world;

@@ -1,0 +1,179 @@
+//! Rules without a sandbox, whose every word a test knows.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, Int64Array};
+use sluice_batch::ColumnType;
+use sluice_ports::{
+    Cause, Fold, Output, Reason, Rejection, RuleId, RuleKind, RulePlan, Signature, Step, StepFailure, StepOutput,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_millis(100);
+
+fn id(name: &str) -> RuleId {
+    RuleId { name: name.into(), version: "1.0.0".into(), digest: format!("digest of {name}") }
+}
+
+fn failure(cause: Cause) -> StepFailure {
+    let detail = format!("a test rule met poison: {cause}");
+    StepFailure { cause, detail, spent: if cause == Cause::Deadline { DEADLINE } else { Duration::ZERO } }
+}
+
+/// Coerces the text column `v` to int64. What is no number is rejected; `trap` and `loop` fail the call.
+pub struct Numbers(RuleId, Signature);
+
+impl Numbers {
+    pub fn new() -> Arc<dyn RulePlan> {
+        let v = Output { name: "v".into(), ty: ColumnType::Int64, nullable: true, adds: false };
+        let reasons = vec![Reason { code: "v_malformed".into(), text: "no number".into() }];
+        let signature = Signature { reads: vec!["v".into()], outputs: vec![v], reasons, partials: vec![] };
+        Arc::new(Self(id("numbers"), signature))
+    }
+}
+
+impl RulePlan for Numbers {
+    fn id(&self) -> &RuleId {
+        &self.0
+    }
+
+    fn kind(&self) -> RuleKind {
+        RuleKind::Coerce
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.1
+    }
+
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
+
+    fn step(&self) -> Result<Box<dyn Step>, StepFailure> {
+        Ok(Box::new(NumbersStep))
+    }
+
+    fn fold(&self) -> Result<Box<dyn Fold>, StepFailure> {
+        Err(failure(Cause::Start))
+    }
+}
+
+struct NumbersStep;
+
+impl Step for NumbersStep {
+    fn call(&mut self, rows: usize, columns: &[ArrayRef]) -> Result<StepOutput, StepFailure> {
+        let texts = columns[0].as_string::<i32>();
+        assert_eq!(texts.len(), rows);
+        let (mut out, mut rejections) = (Vec::new(), Vec::new());
+        for (row, text) in texts.iter().enumerate() {
+            match text {
+                Some("trap") => return Err(failure(Cause::Trap)),
+                Some("loop") => return Err(failure(Cause::Deadline)),
+                _ => {}
+            }
+            let number = text.map(str::parse::<i64>);
+            if let Some(Err(_)) = number {
+                rejections.push(Rejection { row: row as u32, code: 0, column: 0 });
+            }
+            out.push(number.and_then(Result::ok));
+        }
+        Ok(StepOutput { rejections, columns: vec![Arc::new(Int64Array::from(out))] })
+    }
+
+    fn call_within(
+        &mut self,
+        rows: usize,
+        columns: &[ArrayRef],
+        deadline: Duration,
+    ) -> Result<StepOutput, StepFailure> {
+        let within = |failure: StepFailure| StepFailure { spent: failure.spent.min(deadline), ..failure };
+        self.call(rows, columns).map_err(within)
+    }
+}
+
+/// Counts rows and sums `v`. A sum that meets 666 fails the call.
+pub struct Sum(RuleId, Signature);
+
+impl Sum {
+    pub fn new() -> Arc<dyn RulePlan> {
+        let output = |name: &str| Output { name: name.into(), ty: ColumnType::Int64, nullable: false, adds: true };
+        let signature = Signature {
+            reads: vec!["v".into()],
+            outputs: vec![output("lines"), output("total")],
+            reasons: vec![],
+            partials: vec![ColumnType::Int64, ColumnType::Int64],
+        };
+        Arc::new(Self(id("sum"), signature))
+    }
+}
+
+impl RulePlan for Sum {
+    fn id(&self) -> &RuleId {
+        &self.0
+    }
+
+    fn kind(&self) -> RuleKind {
+        RuleKind::Aggregate
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.1
+    }
+
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
+
+    fn step(&self) -> Result<Box<dyn Step>, StepFailure> {
+        Err(failure(Cause::Start))
+    }
+
+    fn fold(&self) -> Result<Box<dyn Fold>, StepFailure> {
+        Ok(Box::new(SumFold))
+    }
+}
+
+struct SumFold;
+
+fn ints(array: &ArrayRef) -> Vec<i64> {
+    array.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default).collect()
+}
+
+fn columns(all: Vec<Vec<i64>>) -> Vec<ArrayRef> {
+    all.into_iter().map(|values| Arc::new(Int64Array::from(values)) as ArrayRef).collect()
+}
+
+impl Fold for SumFold {
+    fn fold(
+        &mut self,
+        partials: &[ArrayRef],
+        read: &[ArrayRef],
+        groups: &[u32],
+        count: u32,
+    ) -> Result<Vec<ArrayRef>, StepFailure> {
+        assert!(partials.iter().all(|partial| partial.len() == count as usize));
+        let (mut lines, mut total) = (ints(&partials[0]), ints(&partials[1]));
+        for (group, value) in groups.iter().zip(ints(&read[0])) {
+            if value == 666 {
+                return Err(failure(Cause::Trap));
+            }
+            lines[*group as usize] += 1;
+            total[*group as usize] += value;
+        }
+        Ok(columns(vec![lines, total]))
+    }
+
+    fn merge(&mut self, partials: &[ArrayRef], groups: &[u32], count: u32) -> Result<Vec<ArrayRef>, StepFailure> {
+        let add = |values: Vec<i64>| {
+            let mut sums = vec![0; count as usize];
+            groups.iter().zip(values).for_each(|(group, value)| sums[*group as usize] += value);
+            sums
+        };
+        Ok(columns(partials.iter().map(|partial| add(ints(partial))).collect()))
+    }
+
+    fn finish(&mut self, partials: &[ArrayRef]) -> Result<Vec<ArrayRef>, StepFailure> {
+        Ok(partials.to_vec())
+    }
+}
