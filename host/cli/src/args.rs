@@ -1,0 +1,119 @@
+//! The command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Moves records from a source through sandboxed rules into a lake and a warehouse.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Say more on standard error.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find everything that is wrong with a pipeline, without running it.
+    Check(CheckArgs),
+    /// Run a pipeline until its input ends.
+    Run(RunArgs),
+    /// Ask the embedded warehouse.
+    Query(QueryArgs),
+    /// Build and inspect rules.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Print the JSON Schema of manifests, for editors.
+    Schema,
+}
+
+/// Which pipeline.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PipelineArgs {
+    /// A pipeline's folder, or its manifest file.
+    pub(crate) pipeline: PathBuf,
+    /// Environment of the manifest.
+    #[arg(long, default_value = "local")]
+    pub(crate) env: String,
+    /// Folder of rules instead of the manifest's.
+    #[arg(long, value_name = "DIR", env = "SLUICE_RULES")]
+    pub(crate) rules: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Findings as a JSON list.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// File or folder to read instead of the environment's; may stand several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Folder of the lake, its commits and its state.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Go on at the end of the input and take what is appended, until SIGINT or SIGTERM.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Leave windows open at the end of the input.
+    #[arg(long)]
+    pub(crate) keep_open: bool,
+    /// Records of a batch, instead of the manifest's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) batch_rows: Option<u32>,
+    /// Worker threads; default: one for each processor.
+    #[arg(long, value_name = "N", env = "SLUICE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+    /// Take a file that was replaced, rotated or truncated since it was read as a new one; may stand several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reread: Vec<PathBuf>,
+    /// End with one JSON object that holds the account.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The query. Tables: `silver`, `quarantine`, and each gold by its name.
+    pub(crate) sql: String,
+    /// Folder of the lake.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Rows as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Rows as a JSON list of objects.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Compile a rule's package to a component.
+    Build {
+        /// The package's folder.
+        path: PathBuf,
+        /// Where the component goes; default: the folder `registry` beside the package, as NAME/VERSION.wasm.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show what a rule is, what it imports, and how large it is.
+    Inspect {
+        /// A component or core module.
+        file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,101 @@
+//! `sluice run`.
+
+use crate::args::RunArgs;
+use crate::bind::{self, Bound};
+use crate::exit::INPUT;
+use crate::progress::Display;
+use crate::{lake, report};
+use anyhow::{Context, Result};
+use sluice_flow::{FlowError, Options, Ports, Progress, Summary};
+use sluice_local::{DirLog, DirStore, FileSource, FileSourceConfig};
+use sluice_ports::{Alert, Alerts, SystemClock};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
+    let bound = bind::bind(&args.pipeline, args.batch_rows, bind::Purpose::Run { threads: threads(args) }, false)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime could not be started")?;
+    let dataset = bound.checked.plan.dataset.clone();
+    let begun = Instant::now();
+    let summary = runtime.block_on(flow(args, bound)).with_context(|| dataset.clone())?;
+    let elapsed = begun.elapsed();
+    if args.json {
+        println!("{}", report::json(&dataset, &summary, elapsed));
+    } else {
+        print!("{}", report::text(&dataset, &summary, elapsed));
+    }
+    Ok(if summary.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
+}
+
+fn threads(args: &RunArgs) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    args.threads.map_or_else(processors, usize::from)
+}
+
+async fn flow(args: &RunArgs, bound: Bound) -> std::result::Result<Summary, anyhow::Error> {
+    let data_dir = lake::data_dir(args.data_dir.as_deref(), &bound.environment, &bound.checked.plan.dataset);
+    let source = FileSource::new(FileSourceConfig {
+        paths: inputs(args, &bound)?,
+        compression: lake::compression(bound.environment.compression),
+        follow: args.follow,
+        accept_changed: args.reread.clone(),
+    });
+    let ports = Ports {
+        source: Arc::new(source),
+        store: Arc::new(DirStore::create(&data_dir)?),
+        log: Arc::new(DirLog::new(&data_dir)),
+        clock: Arc::new(SystemClock::default()),
+        alerts: Arc::new(LogAlerts),
+    };
+    let options = Options { threads: threads(args), follow: args.follow, keep_open: args.keep_open };
+    let progress = Arc::new(Progress::default());
+    let display = Display::start(progress.clone());
+    let done = sluice_flow::run(bound.pipeline, ports, options, progress, stop_signal()?).await;
+    display.stop().await;
+    done.map_err(FlowError::into)
+}
+
+fn inputs(args: &RunArgs, bound: &Bound) -> Result<Vec<PathBuf>> {
+    if !args.input.is_empty() {
+        return Ok(args.input.clone());
+    }
+    let input = bound.environment.input.clone();
+    let name = &bound.environment.name;
+    input.map(|input| vec![input]).with_context(|| {
+        format!("no input: give `--input PATH`, or name one in the manifest under `environments.{name}.input`")
+    })
+}
+
+/// Turns true at the first SIGINT or SIGTERM: the run drains, commits and ends. A second signal ends it at once, which
+/// loses nothing either.
+fn stop_signal() -> Result<watch::Receiver<bool>> {
+    let (tell, told) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::spawn(async move {
+        let first = tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 };
+        let _ = tell.send(true);
+        eprintln!("stopping after what is under way; once more to stop at once");
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        std::process::exit(first);
+    });
+    Ok(told)
+}
+
+/// Alerts on the log, where there is nobody else to tell.
+struct LogAlerts;
+
+impl Alerts for LogAlerts {
+    fn raise(&self, alert: Alert) {
+        tracing::warn!(dataset = alert.dataset, code = alert.code, "{}", alert.message);
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a dataset's lake lies, and what is committed in it.
+
+use anyhow::{Context, Result, bail};
+use arrow_schema::SchemaRef;
+use sluice_batch::{Commit, Layer, ObjectEntry};
+use sluice_local::Compression;
+use sluice_manifest::Environment;
+use sluice_ports::{CommitLog, EntryKind, TableSpec};
+use std::path::{Path, PathBuf};
+
+/// The folder of the lake: as given, or the environment's, or `data/DATASET` where the command runs.
+pub(crate) fn data_dir(given: Option<&Path>, environment: &Environment, dataset: &str) -> PathBuf {
+    let given = given.map(Path::to_owned).or_else(|| environment.data_dir.clone());
+    given.unwrap_or_else(|| Path::new("data").join(dataset))
+}
+
+pub(crate) fn compression(of: sluice_manifest::Compression) -> Compression {
+    match of {
+        sluice_manifest::Compression::Auto => Compression::Auto,
+        sluice_manifest::Compression::None => Compression::None,
+        sluice_manifest::Compression::Gzip => Compression::Gzip,
+        sluice_manifest::Compression::Zstd => Compression::Zstd,
+    }
+}
+
+/// The tables of a dataset over what its log has committed: whole segments, nothing else.
+pub(crate) async fn tables(
+    log: &dyn CommitLog,
+    dataset: &str,
+    schemas: Vec<(String, SchemaRef)>,
+) -> Result<Vec<TableSpec>> {
+    match log.dataset().await? {
+        Some(there) if there != dataset => bail!("the data folder holds dataset `{there}`, not `{dataset}`"),
+        _ => {}
+    }
+    let mut objects: Vec<ObjectEntry> = Vec::new();
+    for entry in log.entries().await?.into_iter().filter(|entry| entry.kind == EntryKind::Commit) {
+        let bytes = log.get(entry).await?;
+        let commit: Commit = serde_json::from_slice(&bytes).with_context(|| format!("{entry}"))?;
+        objects.extend(commit.objects);
+    }
+    let table_of = |layer: &Layer| match layer {
+        Layer::Silver => Some("silver".to_owned()),
+        Layer::Quarantine => Some("quarantine".to_owned()),
+        Layer::Gold(name) => Some(name.clone()),
+        Layer::Bronze | Layer::Late(_) | Layer::State => None,
+    };
+    let spec = |(name, schema): (String, SchemaRef)| TableSpec {
+        objects: objects
+            .iter()
+            .filter(|object| table_of(&object.layer).as_ref() == Some(&name))
+            .map(|object| object.name.clone())
+            .collect(),
+        name,
+        schema,
+    };
+    Ok(schemas.into_iter().map(spec).collect())
+}

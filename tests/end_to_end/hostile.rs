@@ -1,0 +1,303 @@
+//! Rules that attack the host, through the whole program: each is contained or refused, the other rows are right, and the
+//! account balances. host/sandbox tests every attack by itself.
+
+use crate::support::files;
+use crate::support::lake::Lake;
+use crate::support::root;
+use crate::support::sluice::{Outcome, Sluice, write_pipeline};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+const ROWS: usize = 1_000;
+
+/// A registry of hostile rules, built once for all tests.
+fn rules() -> &'static Path {
+    static RULES: OnceLock<PathBuf> = OnceLock::new();
+    RULES.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-rules");
+        for name in ["transformer", "validator", "aggregator"] {
+            let out = folder.join(format!("registry/hostile-{name}/0.1.0.wasm"));
+            let package = root().join("tests/guests").join(name);
+            Sluice::new("plugin").arg("build").arg(package).arg("--out").arg(out).output().ok();
+        }
+        folder
+    })
+}
+
+/// One attack by the transformer, between a check before it and one after it.
+struct Attack {
+    folder: TempDir,
+    pipeline: PathBuf,
+}
+
+impl Attack {
+    fn new(name: &str) -> Self {
+        let step = format!(
+            "  - redact: hostile-transformer@^0.1
+    name: mask
+    reads: [text, number, flag, money, float, day, at, raw]
+    writes: [text, number, flag, money, float, day, at, raw]
+    with: {{ attack: {name} }}
+    limits: {{ deadline: 50ms, memory: 16MiB, output: 1MiB }}"
+        );
+        Self::with_step(&step, "")
+    }
+
+    fn with_step(step: &str, gold: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = format!(
+            "dataset: hostile
+source: {{ format: json }}
+schema:
+  id: int64
+  text: text
+  number: int64
+  flag: boolean
+  money: decimal(5,2)
+  float: float64
+  day: date
+  at: timestamp
+  raw: binary
+  secret: text
+steps:
+  - check: {{ sql: id <> 13, reason: unlucky }}
+{step}
+  - check: {{ sql: id <> 14, reason: unwanted }}
+{gold}
+"
+        );
+        let pipeline = write_pipeline(&folder.path().join("hostile"), &manifest);
+        let line = |id| {
+            let text = if is_poison(id) { "poison".to_owned() } else { format!("text {id}") };
+            format!(
+                "{{\"id\":{id},\"text\":\"{text}\",\"number\":{id},\"flag\":true,\"money\":\"1.25\",\"float\":0.5,\
+                 \"day\":\"2024-02-29\",\"at\":\"2024-02-29T12:00:00Z\",\"secret\":\"hidden\"}}\n"
+            )
+        };
+        files::write(&folder.path().join("in"), (0..ROWS).map(line).collect::<String>());
+        Self { folder, pipeline }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    fn run(&self) -> Outcome {
+        let run = Sluice::run(&self.pipeline, &self.data()).rules(rules());
+        run.input(&self.folder.path().join("in")).args(["--threads", "2", "--batch-rows", "250"]).output()
+    }
+
+    fn check(&self) -> Outcome {
+        Sluice::new("check").arg(&self.pipeline).rules(rules()).output()
+    }
+
+    fn lake(&self) -> Lake {
+        Lake::new(&self.data())
+    }
+
+    /// What the quarantine says of the rows that the rule failed on.
+    fn failures(&self) -> Vec<String> {
+        let quarantine = self.lake().quarantine();
+        let failed = quarantine.texts("reason").into_iter().zip(quarantine.texts("reasons"));
+        failed.filter(|(reason, _)| *reason == "rule_failed").map(|(_, causes)| causes.to_owned()).collect()
+    }
+}
+
+/// Three rows of a thousand.
+fn is_poison(id: usize) -> bool {
+    matches!(id, 77 | 500 | 999)
+}
+
+/// Runs an attack on some rows and insists that these are quarantined for it and nothing else happens.
+#[track_caller]
+fn contained(name: &str, says: &str, hits: fn(usize) -> bool) {
+    let attack = Attack::new(name);
+    let outcome = attack.run().ok();
+    let account = outcome.account();
+    let hit = (0..ROWS).filter(|id| hits(*id) && *id != 13).count();
+    assert_eq!(account["reasons"]["rule_failed"].as_u64(), (hit > 0).then_some(hit as u64), "{name}: {account}");
+    assert_eq!(account["read"], ROWS);
+    let (silver, quarantined) = (account["silver"].as_u64().unwrap(), account["quarantined"].as_u64().unwrap());
+    assert_eq!(silver + quarantined, ROWS as u64, "{name}: {account}");
+    for causes in attack.failures() {
+        assert!(causes.contains(says), "{name}: `{causes}` does not say `{says}`");
+        for part in ["step `mask`", "hostile-transformer@0.1.0"] {
+            assert!(causes.contains(part), "{name}: `{causes}` does not name {part}");
+        }
+    }
+    let silver = attack.lake().silver();
+    let mut texts = silver.texts("text");
+    texts.sort_unstable();
+    let mut expected: Vec<String> =
+        (0..ROWS).filter(|id| !hits(*id) && ![13, 14].contains(id)).map(|id| format!("TEXT {id}")).collect();
+    expected.sort_unstable();
+    assert_eq!(texts, expected, "{name}");
+    attack.lake().nothing_is_left_behind();
+}
+
+#[test]
+fn a_rule_that_behaves_is_left_alone() {
+    // the poisoned rows too: upper case
+    let attack = Attack::new("honest");
+    let account = attack.run().ok().account();
+    assert_eq!((account["silver"].as_u64(), account["quarantined"].as_u64()), (Some(998), Some(2)));
+}
+
+#[test]
+fn a_rule_that_loops_on_some_rows_loses_these_and_no_others() {
+    contained("poison_loop", "deadline of", is_poison);
+}
+
+#[test]
+fn a_rule_that_traps_on_some_rows_loses_these_and_no_others() {
+    contained("poison_trap", "trapped", is_poison);
+}
+
+#[test]
+fn a_rule_that_crashes_on_every_row_quarantines_all_and_the_run_goes_on() {
+    for (name, says) in [
+        ("loop", "deadline of 50 ms passed"),
+        ("allocate", "its cap is 16 MiB"),
+        ("panic", "trapped"),
+        ("recurse", "trapped"),
+        ("stack", "trapped"),
+    ] {
+        contained(name, says, |_| true);
+    }
+}
+
+#[test]
+fn a_rule_that_answers_what_cannot_be_quarantines_all_and_the_run_goes_on() {
+    for (name, says) in [
+        ("offsets_long", "its last offset is 4294967295"),
+        ("offsets_first", "its first offset is 1; it must be 0"),
+        ("rows_few", "the answer must have"),
+        ("rows_many", "the answer must have"),
+        ("columns_many", "2 columns came back"),
+        ("reject_range", "the batch has"),
+        ("type_other", "came back as text"),
+        ("wild_pointer", "out of bounds"),
+        ("huge", "over its limit of 1 MiB"),
+    ] {
+        contained(name, says, |_| true);
+    }
+}
+
+#[test]
+fn a_rule_that_answers_no_utf8_quarantines_all_and_the_run_goes_on() {
+    contained("utf8_bytes", "", |_| true);
+}
+
+#[test]
+fn a_rule_that_leaks_is_renewed_and_loses_nothing() {
+    let attack = Attack::new("leak");
+    let run = Sluice::run(&attack.pipeline, &attack.data()).rules(rules());
+    let run = run.input(&attack.folder.path().join("in")).args(["--threads", "1", "--batch-rows", "25"]);
+    let account = run.output().ok().account();
+    assert_eq!(account["silver"], ROWS - 2, "{account}");
+}
+
+#[test]
+fn a_rule_that_wants_what_it_was_not_granted_is_refused_before_anything_runs() {
+    for (name, says) in [
+        ("writes_ungranted", "`secret`"),
+        ("reads_ungranted", "`secret`"),
+        ("writes_reserved", "`_sluice_id`"),
+        ("reads_unknown", "`nowhere`"),
+        ("open_loop", "deadline"),
+        ("open_trap", "trapped"),
+        ("open_allocate", "16 MiB"),
+        ("token", "token"),
+        ("log_flood", "log"),
+    ] {
+        let attack = Attack::new(name);
+        let file = attack.pipeline.join("pipeline.yaml").display().to_string();
+        attack.check().exits(3).says(&[&format!("{file}:15:"), says]);
+        attack.run().exits(3);
+        assert!(!attack.data().join("silver").exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_rule_is_shown_no_column_but_those_it_was_granted() {
+    // it echoes all that it sees
+    let attack = Attack::new("echo");
+    attack.run().ok();
+    let silver = attack.lake().silver();
+    assert_eq!(silver.texts("secret"), vec!["hidden"; ROWS - 2]);
+}
+
+#[test]
+fn a_rule_that_imports_wasi_is_refused_at_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = wat::parse_str(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1))"#,
+    )
+    .unwrap();
+    let file = folder.path().join("registry/wants-wasi/1.0.0.wasm");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    files::write(&file, module);
+    let manifest = "dataset: wasi
+source: { format: json }
+schema: { text: text }
+steps:
+  - validate: wants-wasi@^1
+    reads: [text]
+";
+    let pipeline = write_pipeline(&folder.path().join("wasi"), manifest);
+    let check = || Sluice::new("check").arg(&pipeline).rules(folder.path());
+    check().output().exits(3).says(&["pipeline.yaml:5:", "wasi_snapshot_preview1"]);
+    let inspect = Sluice::new("plugin").arg("inspect").arg(&file).output().exits(3);
+    assert!(inspect.stdout.contains("wasi_snapshot_preview1"), "{}", inspect.printed());
+}
+
+#[test]
+fn an_aggregator_that_fails_on_rows_moves_no_silver_row() {
+    let gold = "gold:
+  - name: totals
+    aggregate: hostile-aggregator@^0.1
+    reads: [number]
+    with: { attack: fold_trap }
+    limits: { deadline: 50ms, memory: 16MiB }
+    window: { tumbling: 1d, on: at }";
+    let attack = Attack::with_step("", gold);
+    let account = attack.run().ok().account();
+    assert_eq!(account["silver"], ROWS - 2, "{account}");
+    assert_eq!(account["windows"]["totals"]["fold_failed"], ROWS - 2, "{account}");
+    assert_eq!(account["gold"]["totals"], 0);
+}
+
+#[test]
+fn an_aggregator_that_cannot_finish_stops_the_run_and_commits_nothing_of_the_segment() {
+    let gold = "gold:
+  - name: totals
+    aggregate: hostile-aggregator@^0.1
+    reads: [number]
+    with: { attack: finish_rows }
+    window: { tumbling: 1d, on: at }";
+    let attack = Attack::with_step("", gold);
+    attack.run().exits(1).says(&["totals", "hostile-aggregator@0.1.0"]);
+    assert!(attack.lake().commits().is_empty());
+    // nothing was cut either: with another rule the next run takes everything
+    assert!(attack.lake().entries().is_empty());
+}
+
+#[test]
+fn what_failed_in_a_cut_is_not_tried_again_when_the_cut_is_run_again() {
+    let attack = Attack::new("poison_loop");
+    let run = || {
+        let run = Sluice::run(&attack.pipeline, &attack.data()).rules(rules());
+        run.input(&attack.folder.path().join("in")).args(["--threads", "2", "--batch-rows", "250"])
+    };
+    run().dying_at("before-commit", 1).output();
+    let (cut, digest) = attack.lake().open_cut().expect("it died before the commit");
+    let failed: usize = cut.batches.iter().flat_map(|batch| &batch.failed).map(|failed| failed.rows.len()).sum();
+    assert_eq!(failed, 3);
+    let objects = attack.lake().objects_of(&digest);
+    run().output().ok();
+    assert_eq!(attack.lake().objects_of(&digest), objects);
+    assert!(attack.lake().aborts().is_empty());
+}

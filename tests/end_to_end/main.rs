@@ -1,0 +1,21 @@
+//! The program as its users see it: the `sluice` binary is started, killed, and asked, and its lake is read back.
+//!
+//! `support` starts the program and reads what it leaves; every other module is one part of the acceptance list.
+//! `tests/README.md` says what is tested where, and how the long versions are run.
+
+mod support;
+
+mod appends;
+mod cli;
+mod corpus;
+mod crash;
+mod damage;
+mod formats;
+mod hostile;
+mod interrupted;
+mod naughty;
+mod orders;
+mod plugins;
+mod retail;
+mod samples;
+mod windows;
