@@ -1,8 +1,8 @@
 //! A core module made into a component.
 //!
 //! Which world a module is for is told by the names of its functions (`sluice:rules/validate@0.1.0#check`), and how
-//! they are to be called by the `wit/` that this host was built with. What bindings generators leave in the module about its
-//! world is a stranger's, and dropped unread: it can be made so that reading it overflows the host's stack.
+//! they are to be called by the `wit/` that this host was built with. What bindings generators leave in the module
+//! about its world is a stranger's, and dropped unread: it can be made so that reading it overflows the host's stack.
 
 use crate::binary::Binary;
 use crate::describe::World;

@@ -6,6 +6,9 @@ use sluice_sdk::kernels::{DecimalTarget, Excess, NumberError, NumberFormat, trim
 /// Most digits of a decimal.
 const MOST_DIGITS: u8 = 38;
 
+/// Digits after the point that are compared at once whatever the bounds have.
+const USUAL_SCALE: u8 = 6;
+
 /// A number of the configuration, exactly.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Exact<'a> {
@@ -79,6 +82,8 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone)]
 pub(crate) struct DecimalBounds {
     format: NumberFormat,
+    /// Of `min` and `max`.
+    scale: u32,
     min: Option<i128>,
     max: Option<i128>,
     exact: DecimalTarget,
@@ -88,23 +93,39 @@ pub(crate) struct DecimalBounds {
 impl DecimalBounds {
     /// Bounds, either of which may be missing. None if they cannot be brought to one scale within 38 digits.
     pub(crate) fn new(format: NumberFormat, min: Option<Exact<'_>>, max: Option<Exact<'_>>) -> Option<Self> {
-        let scale = min.into_iter().chain(max).map(|bound| bound.scale).max().unwrap_or(0);
-        let at = |bound: Option<Exact<'_>>| bound.map(|bound| bound.down(scale));
-        let (min, max) = (at(min), at(max));
-        let fits =
-            |bound: &Option<i128>| bound.is_none_or(|value| value.unsigned_abs() < POWERS_OF_TEN[38].unsigned_abs());
-        [min, max].iter().all(fits).then(|| Self {
-            format,
-            min,
-            max,
-            exact: DecimalTarget::new(MOST_DIGITS, scale, Excess::Refuse),
-            cut: DecimalTarget::new(MOST_DIGITS, scale, Excess::Truncate),
+        let least = min.into_iter().chain(max).map(|bound| bound.scale).max().unwrap_or(0);
+        let fits = |value: i128| value.unsigned_abs() < POWERS_OF_TEN[38].unsigned_abs();
+        [least.max(USUAL_SCALE), least].into_iter().find_map(|scale| {
+            let at = |bound: Option<Exact<'_>>| bound.map(|bound| bound.cut(scale));
+            let (min, max) = (at(min), at(max));
+            (min.is_none_or(fits) && max.is_none_or(fits)).then(|| Self {
+                format,
+                scale: scale.into(),
+                min,
+                max,
+                exact: DecimalTarget::new(MOST_DIGITS, scale, Excess::Refuse),
+                cut: DecimalTarget::new(MOST_DIGITS, scale, Excess::Truncate),
+            })
         })
     }
 
     /// Whether a text is a decimal within the bounds.
     #[inline]
     pub(crate) fn judge(&self, text: &[u8]) -> Verdict {
+        match self.format.parse_short(text) {
+            Some(_) if self.min.is_none() && self.max.is_none() => Verdict::Good,
+            Some(short) if short.fraction <= self.scale && self.scale - short.fraction <= 20 => {
+                // Below 10^18 times 10^20 stays below 2^127.
+                let value = i128::from(short.value) * POWERS_OF_TEN[(self.scale - short.fraction) as usize];
+                self.within(value, value)
+            }
+            _ => self.judge_any(text),
+        }
+    }
+
+    /// A decimal of any length.
+    #[inline(never)]
+    fn judge_any(&self, text: &[u8]) -> Verdict {
         match self.format.parse_decimal(text, &self.exact) {
             Ok(value) => self.within(value, value),
             Err(NumberError::Empty | NumberError::Syntax) => Verdict::Malformed,

@@ -3,7 +3,7 @@
 use crate::find::Find;
 use crate::whole::Partial;
 use sluice_sdk::kernels::{Text, TextBuilder, bits, mask};
-use sluice_sdk::{Column, ColumnType, Values, token};
+use sluice_sdk::{Column, ColumnType, Values};
 
 /// What is done with a column.
 #[derive(Debug)]
@@ -14,8 +14,6 @@ pub(crate) enum Action {
     Partial(Partial),
     /// Every value becomes this text.
     Replace(String),
-    /// Every value becomes its pseudonym within this domain, made by the host.
-    Token(String),
     /// Every value becomes null.
     Drop(ColumnType),
     /// What is found in the text is hidden.
@@ -27,7 +25,6 @@ impl Action {
     pub(crate) fn apply(&mut self, column: Column, rows: usize) -> Column {
         match self {
             Self::Drop(ty) => Column::nulls(*ty, rows),
-            Self::Token(domain) => token::pseudonyms(domain, &column),
             Self::Mask => on_text(column, |text, _| mask::alphanumerics(text)),
             Self::Partial(partial) => on_text(column, |text, validity| partial.apply(text, validity)),
             Self::Replace(with) => on_text(column, |text, validity| replaced(text.rows(), validity, with)),

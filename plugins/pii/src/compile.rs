@@ -8,13 +8,13 @@ use sluice_sdk::kernels::detect::{Finder, Kind};
 use sluice_sdk::{ColumnId, ColumnType, Setup, nearest};
 
 /// The ways of hiding.
-const WAYS: [&str; 5] = ["mask", "partial", "replace", "token", "drop"];
+const WAYS: [&str; 4] = ["mask", "partial", "replace", "drop"];
 
 /// Compiles one column; everything wrong with it is told to `setup`.
 pub(crate) fn column(name: &str, config: &ColumnConfig, setup: &mut Setup<'_>) -> Option<(ColumnId, Action)> {
     let path = Setup::pointer(&["columns", name]);
     let read = setup.read(name, &path);
-    let mut compiler = Compiler { name, config, path, setup };
+    let mut compiler = Compiler { config, path, setup };
     let action = compiler.action(read.map(|read| read.ty));
     let (read, action) = (read?, action?);
     let drops = matches!(action, Action::Drop(_));
@@ -34,7 +34,6 @@ pub(crate) fn column(name: &str, config: &ColumnConfig, setup: &mut Setup<'_>) -
 }
 
 struct Compiler<'a, 's, 'i> {
-    name: &'a str,
     config: &'a ColumnConfig,
     path: String,
     setup: &'s mut Setup<'i>,
@@ -45,15 +44,13 @@ impl Compiler<'_, '_, '_> {
     fn action(&mut self, ty: Option<ColumnType>) -> Option<Action> {
         let config = self.config;
         let how = config.how.as_deref().unwrap_or("replace");
-        if !WAYS.contains(&how) {
+        if how == "token" {
+            self.find("how", "keyed pseudonyms are made by the rule `pseudonyms`, which is granted `token`");
+        } else if !WAYS.contains(&how) {
             self.unknown("how", "way", how, &WAYS);
         }
-        for (given, key, wanted) in
-            [(config.with.is_some(), "with", "replace"), (config.domain.is_some(), "domain", "token")]
-        {
-            if given && how != wanted {
-                self.find(key, &["this is for `\"how\": \"", wanted, "\"` only; leave it out"].concat());
-            }
+        if config.with.is_some() && how != "replace" {
+            self.find("with", "this is for `\"how\": \"replace\"` only; leave it out");
         }
         let kind = config.as_a.as_deref().map(|name| self.kind(name, "as"));
         if let Some(find) = &config.find {
@@ -70,7 +67,6 @@ impl Compiler<'_, '_, '_> {
                 let default = kind.map_or("[REDACTED]", bracketed);
                 Some(Action::Replace(config.with.clone().unwrap_or_else(|| default.to_owned())))
             }
-            "token" => Some(Action::Token(config.domain.clone().unwrap_or_else(|| self.name.to_owned()))),
             "drop" => ty.map(Action::Drop),
             _ => None,
         }
@@ -93,15 +89,7 @@ impl Compiler<'_, '_, '_> {
             "partial" => Hidden::Partial,
             "replace" => self.config.with.clone().map_or(Hidden::Kind, Hidden::With),
             "drop" => Hidden::With(String::new()),
-            _ => {
-                if how == "token" {
-                    self.find(
-                        "how",
-                        "a pseudonym is made of a whole value; use mask, partial, replace or drop with `find`",
-                    );
-                }
-                return None;
-            }
+            _ => return None,
         };
         Some(Action::Find(Box::new(Find { finder: Finder::new(kinds), how })))
     }

@@ -21,10 +21,8 @@ pub struct ColumnConfig {
     pub as_a: Option<String>,
     /// What is looked for in free text: a list of the same. Without it the whole value is hidden.
     pub find: Option<Vec<String>>,
-    /// `mask`, `partial`, `replace`, `token` or `drop`. Default: `replace`.
+    /// `mask`, `partial`, `replace` or `drop`. Default: `replace`.
     pub how: Option<String>,
     /// `replace`: what is put there. Default: `[EMAIL]` and the like, `[REDACTED]` where the kind is not said.
     pub with: Option<String>,
-    /// `token`: keeps pseudonyms of different things apart. Default: the column's name.
-    pub domain: Option<String>,
 }

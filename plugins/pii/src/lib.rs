@@ -1,8 +1,10 @@
 //! The standard redactor: hides personal data, in whole fields and in free text.
 //!
-//! Its configuration says for each column what is done with it ([`config`]): the whole value is hidden in one of five
+//! Its configuration says for each column what is done with it ([`config`]): the whole value is hidden in one of four
 //! ways, or what is found in free text is. Opening the rule makes an [`Action`] of each; every action works on its whole
 //! column at once, and rows in which nothing is found are copied in runs.
+//!
+//! Keyed pseudonyms are another rule's, `pseudonyms`: so this one needs no capability.
 //!
 //! Invariants: only the columns named are read, and each is given back; a null stays null; no row is rejected, for a
 //! value that does not look as expected is hidden by its way all the same.

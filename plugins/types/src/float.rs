@@ -20,7 +20,7 @@ pub(crate) fn parse(format: &NumberFormat, text: &[u8]) -> Option<f64> {
 /// binary64 numbers has 768.
 const MAX_DIGITS: usize = 800;
 
-/// The number `0.ddd * 10^magnitude`, as digits without leading zeros.
+/// A number: its significant digits as one whole number, times 10^exponent.
 struct Scan<'t> {
     negative: bool,
     /// From the first significant digit on, separators and point included, up to the exponent.

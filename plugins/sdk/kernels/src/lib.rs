@@ -29,6 +29,6 @@ mod text;
 pub mod time;
 
 pub use builder::{Span, TextBuilder};
-pub use number::{DecimalTarget, Excess, NumberError, NumberFormat};
+pub use number::{DecimalTarget, Excess, NumberError, NumberFormat, Short};
 pub use set::SmallSet;
 pub use text::{Text, char_len, is_blank, is_space, len_chars, trim};

@@ -49,13 +49,31 @@ impl DecimalTarget {
         Self { limit: POWERS_OF_TEN[usize::from(precision)], scale: u32::from(scale.min(precision)), excess }
     }
 
-    /// A short number brought to the scale; None when that takes rounding or overflows.
+    /// A short number brought to the scale; None when it overflows or has digits that may not be dropped.
     #[inline(always)]
     pub(super) fn scaled(&self, value: u64, fraction: u32) -> Option<i128> {
-        let shift = self.scale.checked_sub(fraction)? as usize;
+        let Some(shift) = self.scale.checked_sub(fraction) else {
+            return self.scaled_down(value, fraction - self.scale);
+        };
         // Below 10^18 times 10^20 stays below 2^127.
-        let power = *POWERS_OF_TEN.get(shift).filter(|_| shift <= 20)?;
+        let power = *POWERS_OF_TEN.get(shift as usize).filter(|_| shift <= 20)?;
         let value = if shift == 0 { i128::from(value) } else { i128::from(value) * power };
+        (value < self.limit).then_some(value)
+    }
+
+    /// A short number without its last `excess` digits.
+    #[inline(never)]
+    fn scaled_down(&self, value: u64, excess: u32) -> Option<i128> {
+        let unit = 10u64.checked_pow(excess)?;
+        let (kept, cut) = (value / unit, value % unit);
+        let up = match self.excess {
+            Excess::Truncate => false,
+            Excess::Refuse if cut != 0 => return None,
+            Excess::Refuse => false,
+            // A unit is even, so its half is exact.
+            Excess::HalfEven => cut > unit / 2 || cut == unit / 2 && kept % 2 == 1,
+        };
+        let value = i128::from(kept) + i128::from(up);
         (value < self.limit).then_some(value)
     }
 

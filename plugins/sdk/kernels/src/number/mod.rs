@@ -58,6 +58,15 @@ pub struct NumberFormat {
     pub bare_point: bool,
 }
 
+/// A short decimal: `value / 10^fraction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short {
+    /// All its digits.
+    pub value: i64,
+    /// Digits after the point, at most 17.
+    pub fraction: u32,
+}
+
 impl NumberFormat {
     /// Digits with an optional `-` and a `.`: what JSON writes without an exponent.
     pub const STRICT: Self =
@@ -65,6 +74,17 @@ impl NumberFormat {
 
     /// [`Self::STRICT`], with blanks around it, a `+` and an exponent allowed.
     pub const LENIENT: Self = Self { trim: true, plus: true, exponent: true, ..Self::STRICT };
+
+    /// Reads a short decimal as it is written, whatever its scale: at most eighteen digits and no exponent. None for
+    /// everything else, numbers or not, which the other methods tell apart.
+    #[inline]
+    #[must_use]
+    pub fn parse_short(&self, text: &[u8]) -> Option<Short> {
+        let (negative, digits) = self.sign(text);
+        let plain = self.plain(digits)?;
+        let value = plain.value as i64;
+        Some(Short { value: if negative { -value } else { value }, fraction: plain.fraction })
+    }
 
     /// Reads a whole number of 64 bits. A point or an exponent is a syntax error.
     ///
@@ -253,6 +273,15 @@ mod tests {
                     Ok(value) => prop_assert_eq!(read, Ok(value)),
                     Err(_) => prop_assert_eq!(read, Err(NumberError::Overflow)),
                 },
+            }
+        }
+
+        #[test]
+        fn short_decimals_are_read_as_written(text in texts(), format in formats()) {
+            if let Some(short) = format.parse_short(text.as_bytes()) {
+                let target = DecimalTarget::new(38, short.fraction as u8, Excess::Refuse);
+                prop_assert_eq!(format.parse_decimal(text.as_bytes(), &target), Ok(short.value.into()));
+                prop_assert!(short.fraction <= 17);
             }
         }
 
