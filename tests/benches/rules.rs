@@ -1,6 +1,6 @@
 //! The rules of the `orders` pipeline, in the sandbox and natively in this process, over the same columns.
 //!
-//! `cargo bench -p sluice --bench rules -- [ORDERS.ndjson]`. For each step it prints processor time a record: natively (the
+//! `cargo bench -p sluice --bench rules`. For each step it prints processor time a record: natively (the
 //! rule alone, on columns that are there already) and in the sandbox (everything between Arrow and Arrow: lowering, the
 //! call, lifting, checking the answer). Rounds alternate between the two, so that a busy machine slows both alike; the
 //! figures are medians.

@@ -43,7 +43,8 @@ fn help_names_every_command_and_option() {
 
 #[test]
 fn wrong_arguments_exit_with_2() {
-    for args in [&["run"][..], &["run", "x", "--batch-rows", "0"], &["query", "x"], &["runn"], &["check", "x", "--yes"]] {
+    for args in [&["run"][..], &["run", "x", "--batch-rows", "0"], &["query", "x"], &["runn"], &["check", "x", "--yes"]]
+    {
         Sluice::new(args[0]).args(&args[1..]).output().exits(2);
     }
 }
@@ -76,7 +77,10 @@ fn findings_are_said_with_file_line_and_column_all_at_once_and_exit_with_3() {
     let json = check(&broken).arg("--json").output().exits(3).stdout;
     let findings: Vec<Value> = serde_json::from_str(&json).unwrap();
     assert!(findings.len() >= 3, "{json}");
-    assert_eq!((&findings[0]["file"], &findings[0]["line"], &findings[0]["column"]), (&file.into(), &1.into(), &10.into()));
+    assert_eq!(
+        (&findings[0]["file"], &findings[0]["line"], &findings[0]["column"]),
+        (&file.into(), &1.into(), &10.into())
+    );
     assert!(findings[0]["message"].as_str().unwrap().contains("Orders"));
 }
 
@@ -193,8 +197,9 @@ fn a_query_answers_as_table_csv_or_json_and_says_what_is_wrong_with_it() {
     let n = query(&orders, &lake, sql)[0]["n"].to_string();
     let csv = format!("status,n,fixed,nothing,text\npaid,{n},1.10,,\"a \"\"b\"\", c\"\n");
     assert_eq!(query_text(&orders, &lake, sql, "--csv"), csv);
-    let json =
-        format!("[\n{{\"status\":\"paid\",\"n\":{n},\"fixed\":1.10,\"nothing\":null,\"text\":\"a \\\"b\\\", c\"}}\n]\n");
+    let json = format!(
+        "[\n{{\"status\":\"paid\",\"n\":{n},\"fixed\":1.10,\"nothing\":null,\"text\":\"a \\\"b\\\", c\"}}\n]\n"
+    );
     assert_eq!(query_text(&orders, &lake, sql, "--json"), json);
     let table = Sluice::new("query").arg(&orders).arg(sql).arg("--data-dir").arg(&lake).output().ok().stdout;
     assert!(table.contains("(1 row)") && table.contains("NULL"), "{table}");

@@ -21,7 +21,8 @@ fn file_of(id: &str) -> &str {
 #[test]
 fn the_229_cases_of_the_json_test_suite_are_decided_as_they_must_be() {
     let folder = tempfile::tempdir().unwrap();
-    let manifest = "dataset: corpus\nsource: { format: json, records: file }\nschema: { value: { type: json, from: $ } }\n";
+    let manifest =
+        "dataset: corpus\nsource: { format: json, records: file }\nschema: { value: { type: json, from: $ } }\n";
     let pipeline = write_pipeline(&folder.path().join("corpus"), manifest);
     let (input, data) = (folder.path().join("input"), folder.path().join("lake"));
     fs::create_dir(&input).unwrap();
@@ -58,5 +59,8 @@ fn the_229_cases_of_the_json_test_suite_are_decided_as_they_must_be() {
         files::write(&file, &choices);
     }
     let expected = fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(choices, expected, "other verdicts where the standard leaves the choice (SLUICE_BLESS=1 takes them over)");
+    assert_eq!(
+        choices, expected,
+        "other verdicts where the standard leaves the choice (SLUICE_BLESS=1 takes them over)"
+    );
 }

@@ -1,7 +1,7 @@
 //! Deaths: at every failpoint, and at random moments. After each the run is started again until it is through, and the
 //! lake must hold what it would have held without them.
 
-use crate::support::files::copy_folder;
+use crate::support::files::{self, copy_folder};
 use crate::support::lake::Lake;
 use crate::support::random::Random;
 use crate::support::sluice::Outcome;
@@ -57,9 +57,15 @@ impl Wreck {
 struct Witness<'a> {
     world: &'a World,
     wreck: Option<Wreck>,
+    /// Objects of cuts without commit that were seen so far.
+    seen: usize,
 }
 
-impl Witness<'_> {
+impl<'a> Witness<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { world, wreck: None, seen: 0 }
+    }
+
     #[track_caller]
     fn look(&mut self) {
         let lake = self.world.lake();
@@ -67,6 +73,7 @@ impl Witness<'_> {
             wreck.stood(&lake);
         }
         self.wreck = Wreck::of(&lake);
+        self.seen += self.wreck.as_ref().map_or(0, |wreck| wreck.objects.len());
     }
 }
 
@@ -74,7 +81,7 @@ impl Witness<'_> {
 #[track_caller]
 fn dies_five_times_at(failpoint: &str) {
     let world = World::large(SEGMENTS);
-    let mut witness = Witness { world: &world, wreck: None };
+    let mut witness = Witness::new(&world);
     // objects are many in a segment, all else comes once
     let times = if failpoint == "between-objects" { [2, 1, 7, 5, 10] } else { [2, 1, 3, 1, 4] };
     for nth in times {
@@ -86,6 +93,9 @@ fn dies_five_times_at(failpoint: &str) {
     witness.look();
     let segments = world.lake().commits().len() as u64;
     assert!(segments >= 20, "only {segments} segments");
+    // without objects there would have been nothing to compare
+    let with_objects = matches!(failpoint, "between-objects" | "before-commit" | "during-commit");
+    assert_eq!(witness.seen > 0, with_objects);
 }
 
 macro_rules! deaths {
@@ -115,7 +125,7 @@ deaths! {
 fn being_killed_at_random_moments_loses_and_doubles_nothing() {
     let (kills, segments) = if long() { (50, 150) } else { (10, 60) };
     let world = World::large(segments);
-    let mut witness = Witness { world: &world, wreck: None };
+    let mut witness = Witness::new(&world);
     // each run of the test has its own moments; a failure names the seed
     let seed = std::env::var("SLUICE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
@@ -160,18 +170,28 @@ fn a_cut_that_is_run_again_gives_the_same_bytes_whatever_the_number_of_workers()
     let world = World::new(20_000, 8);
     world.run().dying_at("after-cut", 3).output();
     let (cut, digest) = world.lake().open_cut().expect("it died after a cut");
-    let objects_of = |threads: &str| {
+    let objects_of = |threads| {
         let data = world.path(&format!("lake-{threads}"));
         copy_folder(&world.data, &data);
         // dies as soon as the cut has its commit, so that its state is still there
-        world.run_into(&data).args(["--threads", threads]).dying_at("after-commit", 1).output();
+        world.run_into(&data, threads).dying_at("after-commit", 1).output();
         let lake = Lake::new(&data);
         assert!(lake.has_entry(&format!("{:012}.commit", cut.number)));
         lake.objects_of(&digest)
     };
-    let (one, eight) = (objects_of("1"), objects_of("8"));
+    let (one, eight) = (objects_of(1), objects_of(8));
     assert!(one.len() >= 3, "silver, quarantine and state: {one:?}");
     assert_eq!(one, eight);
+}
+
+#[test]
+fn what_a_death_left_half_written_is_gone_after_the_next_start() {
+    let world = World::new(2_000, 4);
+    world.run().dying_at("after-cut", 2).output();
+    for half in ["_sluice/tmp/.tmp-1-1", "_sluice/log/.tmp-1-2"] {
+        files::write(&world.data.join(half), "half of an obj");
+    }
+    world.finish();
 }
 
 #[test]

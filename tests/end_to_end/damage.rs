@@ -4,8 +4,8 @@ use crate::support::files;
 use crate::support::lake::Lake;
 use crate::support::oracle::Expected;
 use crate::support::orders;
-use crate::support::sluice::{Sluice, variant, write_pipeline};
 use crate::support::pipeline;
+use crate::support::sluice::{Sluice, variant, write_pipeline};
 use std::io::Read;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -160,7 +160,7 @@ fn records_too_long_or_no_utf8_go_to_quarantine_with_their_place_and_stop_nobody
     let mut found: Vec<_> = quarantine.texts("reason").into_iter().zip(quarantine.texts("position")).collect();
     found.sort_unstable();
     let after_long = (10 + long.len()).to_string();
-    assert_eq!(found, [("invalid_utf8", after_long.as_str()), ("record_too_long", "10")]);
+    assert_eq!(found, [("malformed_json", after_long.as_str()), ("record_too_long", "10")]);
     assert_eq!(place.lake().silver().texts("a"), ["1", "2"]);
 }
 

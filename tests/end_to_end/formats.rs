@@ -6,9 +6,13 @@ use crate::support::sluice::{Sluice, variant, write_pipeline};
 use crate::support::{csv, files, pipeline};
 use std::path::Path;
 
-/// Orders that are all JSON objects, some of them broken in other ways.
+/// Orders that are all JSON objects, some of them broken in other ways. Null and the empty text cannot be told apart in
+/// CSV, so no text that is kept is empty.
 fn records() -> Vec<Order> {
-    orders::orders(4_000, 21)
+    let mut records = orders::orders(4_000, 21);
+    let values = records.iter_mut().flat_map(|order| &mut order.0).filter(|(name, _)| *name == "note");
+    values.filter(|(_, value)| value == "\"\"").for_each(|(_, value)| *value = "\"none\"".into());
+    records
 }
 
 fn ndjson(records: &[Order]) -> String {
@@ -104,7 +108,8 @@ fn unknown_fields_are_dropped_kept_or_reason_for_rejection_as_the_dataset_says()
     let input = folder.path().join("in");
     files::write(&input, "{\"a\":\"1\",\"b\":2.50,\"c\":[1, 2]}\n{\"a\":\"2\"}\n");
     let run = |policy: &str| {
-        let manifest = format!("dataset: fields\nsource: {{ format: json, unknown_fields: {policy} }}\nschema: {{ a: text }}\n");
+        let manifest =
+            format!("dataset: fields\nsource: {{ format: json, unknown_fields: {policy} }}\nschema: {{ a: text }}\n");
         let pipeline = write_pipeline(&folder.path().join(policy), &manifest);
         let data = folder.path().join(format!("{policy}-lake"));
         let account = Sluice::run(&pipeline, &data).input(&input).output().ok().account();

@@ -181,16 +181,16 @@ fn a_full_disk_stops_with_its_own_code_moves_no_position_and_goes_on_when_there_
     let (ballast, data) = (folder.join("ballast"), folder.join("lake"));
     files::write(&ballast, vec![1; 3 << 20]);
     let lake = Lake::new(&data);
-    let outcome = world.run_into(&data).output().exits(5).says(&["lake"]);
+    let outcome = world.run_into(&data, 2).output().exits(5).says(&["lake"]);
     assert!(!outcome.printed().contains("panicked"), "{}", outcome.printed());
     let committed = lake.read();
     let expected = Expected::of(&world.input);
     assert!(committed > 0 && committed < expected.read, "{committed} of {}", expected.read);
     // it stays as it is while there is no room
-    world.run_into(&data).output().exits(5);
+    world.run_into(&data, 2).output().exits(5);
     assert_eq!(lake.read(), committed);
     fs::remove_file(&ballast).unwrap();
     disk.enlarge("64m");
-    world.run_into(&data).output().ok();
+    world.run_into(&data, 2).output().ok();
     is_right(&lake, &expected);
 }

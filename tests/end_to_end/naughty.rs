@@ -11,7 +11,10 @@ fn strings() -> Vec<String> {
     let mut strings: Vec<String> = serde_json::from_str(&text).expect("they are a JSON array");
     assert!(strings.len() >= 200);
     // and some that the list lacks
-    strings.extend(["", " ", "\u{0}", "\u{feff}", "\u{10ffff}", "a\u{0}b", "\t\r\n", "\"", "\\", ",", "\u{7f}\u{80}"].map(str::to_owned));
+    strings.extend(
+        ["", " ", "\u{0}", "\u{feff}", "\u{10ffff}", "a\u{0}b", "\t\r\n", "\"", "\\", ",", "\u{7f}\u{80}"]
+            .map(str::to_owned),
+    );
     strings
 }
 

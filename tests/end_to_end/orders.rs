@@ -44,7 +44,10 @@ fn sums_of_a_query_are_exact_to_the_cent() {
     let cents: i64 = expected.texts("amount").iter().map(|cents| cents.parse::<i64>().unwrap()).sum();
     let total = format!("{}.{:02}", cents / 100, cents % 100);
     let orders = pipeline("orders");
-    assert_eq!(query_text(&orders, &data, "select sum(amount) as total from silver", "--csv"), format!("total\n{total}\n"));
+    assert_eq!(
+        query_text(&orders, &data, "select sum(amount) as total from silver", "--csv"),
+        format!("total\n{total}\n")
+    );
     let json = query_text(&orders, &data, "select sum(amount) as total from silver", "--json");
     assert_eq!(json, format!("[\n{{\"total\":{total}}}\n]\n"));
 }

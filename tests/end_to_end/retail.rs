@@ -87,9 +87,14 @@ fn no_id_gets_out(data: &Path, expected: &Retail, outcome: &Outcome) {
     }
 }
 
-/// Five digits and `.0`, as the file writes ids.
+/// Five digits and `.0`, as the file writes ids, and no further digit on either side: that would be a price.
 fn holds_an_id(bytes: &[u8]) -> bool {
-    bytes.windows(7).any(|window| window.ends_with(b".0") && window[..5].iter().all(u8::is_ascii_digit))
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let mut windows = bytes.windows(7).enumerate();
+    windows.any(|(at, window)| {
+        let id = window.ends_with(b".0") && window[..5].iter().all(u8::is_ascii_digit);
+        id && !digit(at.checked_sub(1)) && !digit(Some(at + 7))
+    })
 }
 
 #[test]
@@ -115,7 +120,10 @@ fn whole() -> Option<(PathBuf, Retail)> {
     };
     let expected = Retail::of(&file);
     assert_eq!((expected.read, expected.silver), (431_673, 430_306));
-    assert_eq!(serde_json::json!(expected.reasons).to_string(), r#"{"description_missing":1364,"invoice_malformed":3}"#);
+    assert_eq!(
+        serde_json::json!(expected.reasons).to_string(),
+        r#"{"description_missing":1364,"invoice_malformed":3}"#
+    );
     assert_eq!((expected.by_day.len(), expected.customers.len()), (1_467, 4_010));
     assert_eq!((expected.units, decimal(expected.revenue).as_str()), (4_224_266, "7863385.734"));
     assert_eq!(decimal(expected.by_country["United Kingdom"]), "6527327.214");
@@ -150,7 +158,12 @@ fn another_key_gives_other_pseudonyms_and_the_same_key_the_same() {
         run.output().ok();
         let lake = Lake::new(&data);
         let silver = lake.silver();
-        silver.texts("_sluice_id").into_iter().map(str::to_owned).zip(silver.column("customer_id").into_iter().map(|id| id.map(str::to_owned))).collect::<std::collections::BTreeMap<_, _>>()
+        silver
+            .texts("_sluice_id")
+            .into_iter()
+            .map(str::to_owned)
+            .zip(silver.column("customer_id").into_iter().map(|id| id.map(str::to_owned)))
+            .collect::<std::collections::BTreeMap<_, _>>()
     };
     let demo = pseudonyms("demo", None);
     assert_eq!(demo, pseudonyms("demo-again", None));

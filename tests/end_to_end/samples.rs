@@ -1,8 +1,8 @@
 //! The pipelines of the repository, each on the sample beside its manifest.
 
 use crate::support::lake::Lake;
-use crate::support::sluice::{Sluice, query, query_text};
 use crate::support::pipeline;
+use crate::support::sluice::{Sluice, query, query_text};
 use serde_json::Value;
 use std::path::Path;
 
@@ -71,7 +71,8 @@ fn hr_employees_runs_on_its_sample_and_shows_nobody() {
     let sql = "select count(*) as n from silver where age is not null or marital_status is not null
                or employee_number not like '%*%' or gender in ('Male', 'Female')";
     assert_eq!(query(&pipeline("hr-employees"), folder.path(), sql)[0]["n"], 0);
-    let sql = "select count(*) as n, count(distinct department) as departments from silver where monthly_income > 1000.00";
+    let sql =
+        "select count(*) as n, count(distinct department) as departments from silver where monthly_income > 1000.00";
     let row = &query(&pipeline("hr-employees"), folder.path(), sql)[0];
     assert_eq!((&row["n"], row["departments"].as_u64()), (&account["silver"], Some(3)), "{row}");
 }
@@ -81,11 +82,15 @@ fn iot_sensors_runs_on_its_sample_and_leaves_rows_out_on_purpose() {
     let folder = tempfile::tempdir().unwrap();
     let account = runs("iot-sensors", folder.path());
     assert_eq!(account["read"], 5_000);
-    assert!(account["filtered"].as_u64().unwrap() > 0 && account["reasons"]["motion"] == account["filtered"], "{account}");
+    assert!(
+        account["filtered"].as_u64().unwrap() > 0 && account["reasons"]["motion"] == account["filtered"],
+        "{account}"
+    );
     let sql = "select min(temp_min) <= min(temp_avg) and max(temp_avg) <= max(temp_max) as ordered,
                sum(readings) as readings from climate_per_hour";
     let row = &query(&pipeline("iot-sensors"), folder.path(), sql)[0];
     assert_eq!((row["ordered"].as_bool(), &row["readings"]), (Some(true), &account["silver"]), "{row}");
-    let times = query_text(&pipeline("iot-sensors"), folder.path(), "select ts from silver order by ts limit 1", "--csv");
+    let times =
+        query_text(&pipeline("iot-sensors"), folder.path(), "select ts from silver order by ts limit 1", "--csv");
     assert!(times.starts_with("ts\n20") && times.contains('.') && times.trim_end().ends_with('Z'), "{times}");
 }

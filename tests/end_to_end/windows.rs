@@ -2,11 +2,11 @@
 
 use crate::support::files;
 use crate::support::lake::Lake;
+use crate::support::pipeline;
 use crate::support::random::Random;
 use crate::support::retail::{Retail, lines};
 use crate::support::sluice::Sluice;
 use crate::support::table::Table;
-use crate::support::pipeline;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -132,6 +132,27 @@ fn a_row_of_the_far_future_is_set_aside_and_closes_no_window() {
     assert_eq!(account["windows"]["revenue_per_day"]["late"], 0, "{account}");
     let without = shop.text.replacen(future, "", 1);
     gold_is_of(&shop.lake(), &without);
+}
+
+#[test]
+fn how_far_a_file_has_come_is_remembered_between_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, data) = (folder.path().join("input"), folder.path().join("lake"));
+    std::fs::create_dir(&input).unwrap();
+    let order = |id: &str, time: &str| {
+        format!(
+            "{{\"order_id\":\"{id}\",\"status\":\"paid\",\"quantity\":1,\"amount\":1,\"ts\":\"2025-09-16T{time}:00Z\"}}\n"
+        )
+    };
+    files::write(&input.join("ahead.ndjson"), order("a", "10:00"));
+    files::write(&input.join("behind.ndjson"), order("b", "07:00"));
+    let run = || Sluice::run(&pipeline("orders"), &data).input(&input).arg("--keep-open").output().ok().account();
+    run();
+    // the file behind holds the windows open, but for the one ahead eight o'clock is over
+    files::append(&input.join("ahead.ndjson"), order("c", "08:00").as_bytes());
+    files::append(&input.join("behind.ndjson"), order("d", "08:00").as_bytes());
+    let windows = run()["windows"]["orders_per_minute"].clone();
+    assert_eq!((windows["late"].as_u64(), windows["folded"].as_u64()), (Some(1), Some(1)), "{windows}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(crate) fn isolate<T>(
         }
         Err(failure) => spent += failure.spent,
     }
-    let mut last = first;
+    let mut last = first.clone();
     let mut open = halves(0..rows);
     while let Some(stretch) = open.pop() {
         if spent > deadline * BUDGET {
@@ -57,6 +57,9 @@ pub(crate) fn isolate<T>(
             Ok(answer) => done.answered.push((stretch, answer)),
             Err(failure) => {
                 spent += failure.spent;
+                // the deadline that people know is that of the whole batch
+                let of_batch = failure.cause == Cause::Deadline && first.cause == Cause::Deadline;
+                let failure = if of_batch { StepFailure { detail: first.detail.clone(), ..failure } } else { failure };
                 // nothing can be isolated where not even an instance can be had
                 if stretch.len() <= 1 || failure.cause == Cause::Start {
                     done.failed.push((stretch, failure.clone()));
@@ -105,6 +108,16 @@ mod tests {
         });
         assert_eq!(done.failed.iter().map(|(stretch, _)| stretch.clone()).collect::<Vec<_>>(), vec![1234..1235]);
         assert!(!done.exhausted);
+    }
+
+    #[test]
+    fn a_passed_deadline_is_told_as_that_of_the_batch() {
+        let done = isolate(64, DEADLINE, |stretch, deadline| {
+            let spent = deadline.unwrap_or(DEADLINE);
+            let detail = format!("deadline of {spent:?} passed on {} rows", stretch.len());
+            if stretch.contains(&5) { Err(StepFailure { cause: Cause::Deadline, detail, spent }) } else { Ok(()) }
+        });
+        assert_eq!(done.failed[0].1.detail, "deadline of 100ms passed on 64 rows");
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Worker {
         if let Some((_, failure)) = failures.first() {
             let cause = Cause::failed(step, &failure.detail);
             for row in &gone_failed {
-                quarantine.reject(set.now().rows()[*row as usize], &[cause.clone()]);
+                quarantine.reject(set.now().rows()[*row as usize], std::slice::from_ref(&cause));
                 count(&mut account.quarantined, &step.rule.id().name, "rule_failed");
             }
             let rows = gone_failed.iter().map(|row| set.now().rows()[*row as usize]).collect();

@@ -30,7 +30,6 @@ pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
 
 /// One record as a line, every field quoted.
 pub(crate) fn line<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> =
-        fields.into_iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
+    let quoted: Vec<String> = fields.into_iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
     quoted.join(",") + "\n"
 }

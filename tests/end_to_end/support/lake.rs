@@ -151,9 +151,8 @@ impl Lake {
         let missing: Vec<&&str> = named.iter().filter(|name| !files.contains(**name)).collect();
         assert!(missing.is_empty(), "commits name objects that are not there: {missing:?}");
         let entries: BTreeSet<String> = self.entries().into_iter().map(|name| format!("_sluice/log/{name}")).collect();
-        let known = |name: &String| {
-            named.contains(name.as_str()) || kept.contains(&name.as_str()) || entries.contains(name)
-        };
+        let known =
+            |name: &String| named.contains(name.as_str()) || kept.contains(&name.as_str()) || entries.contains(name);
         let left: Vec<&String> = files.iter().filter(|name| !known(name)).collect();
         assert!(left.is_empty(), "left behind: {left:?}");
         assert_eq!(self.open_cut().map(|(cut, _)| cut.number), None, "a cut has neither commit nor abort");

@@ -233,7 +233,7 @@ fn hidden_addresses(note: &str) -> String {
 /// Where the last part of at least two letters ends.
 fn domain_end(run: &str) -> Option<usize> {
     let letters = |at: usize| run[at + 1..].bytes().take_while(u8::is_ascii_alphabetic).count();
-    let point = run.match_indices('.').map(|(at, _)| at).filter(|at| *at > 0 && letters(*at) >= 2).next_back()?;
+    let point = run.match_indices('.').map(|(at, _)| at).rfind(|at| *at > 0 && letters(*at) >= 2)?;
     Some(point + 1 + letters(point))
 }
 

@@ -10,6 +10,8 @@ const FIRST_SECOND: u64 = 8 * 3600;
 const SPAN_MS: u64 = 2 * 3600 * 1000;
 /// One record in four is up to so much older than those before it; the pipeline waits for one minute.
 const MOST_LATE_MS: u64 = 90_000;
+/// One in a thousand is up to so much ahead of them.
+const MOST_AHEAD_MS: u64 = 150_000;
 
 const STATUSES: [&str; 6] = ["pending", "paid", "shipped", "delivered", "cancelled", "returned"];
 const COUNTRIES: [&str; 6] = ["AT", "BE", "CH", "DE", "FI", "NO"];
@@ -100,6 +102,10 @@ fn event_time(random: &mut Random, row: u64, rows: u64) -> String {
     let mut ms = row * SPAN_MS / rows;
     if random.one_in(4) {
         ms = ms.saturating_sub(1 + random.below(MOST_LATE_MS));
+    }
+    if random.one_in(1_000) {
+        // makes those after it late: whoever forgets it takes them
+        ms += MOST_AHEAD_MS / 2 + random.below(MOST_AHEAD_MS / 2);
     }
     let seconds = FIRST_SECOND + ms / 1000;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

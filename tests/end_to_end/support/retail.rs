@@ -31,7 +31,10 @@ impl Retail {
         let mut retail = Self::default();
         let mut records = csv::records(lines).into_iter();
         let header = records.next().expect("there is a header");
-        assert_eq!(header.join(","), "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country");
+        assert_eq!(
+            header.join(","),
+            "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+        );
         records.for_each(|record| retail.add(&record));
         retail
     }

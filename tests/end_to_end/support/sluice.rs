@@ -131,7 +131,15 @@ impl Outcome {
     /// Insists on an exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code(), Some(code), "{}\nended with {}:\n{}{}", self.shown, self.status, self.stderr, self.stdout);
+        assert_eq!(
+            self.code(),
+            Some(code),
+            "{}\nended with {}:\n{}{}",
+            self.shown,
+            self.status,
+            self.stderr,
+            self.stdout
+        );
         self
     }
 

@@ -22,9 +22,9 @@ impl Table {
             let kept: Vec<usize> =
                 (0..batch.num_columns()).filter(|i| !without.contains(&schema.field(*i).name().as_str())).collect();
             table.columns = kept.iter().map(|i| schema.field(*i).name().clone()).collect();
-            table.rows.extend(
-                (0..batch.num_rows()).map(|row| kept.iter().map(|i| cell(batch.column(*i), row)).collect()),
-            );
+            table
+                .rows
+                .extend((0..batch.num_rows()).map(|row| kept.iter().map(|i| cell(batch.column(*i), row)).collect()));
         }
         table.rows.sort_unstable();
         table

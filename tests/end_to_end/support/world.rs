@@ -3,7 +3,9 @@
 use super::lake::Lake;
 use super::oracle::Expected;
 use super::sluice::{Sluice, variant};
+use super::table::cell;
 use super::{long, orders};
+use sluice_batch::Layer;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -42,11 +44,11 @@ impl World {
 
     /// A run with two workers.
     pub(crate) fn run(&self) -> Sluice {
-        self.run_into(&self.data)
+        self.run_into(&self.data, 2)
     }
 
-    pub(crate) fn run_into(&self, data: &Path) -> Sluice {
-        Sluice::run(&self.pipeline, data).input(&self.input).args(["--threads", "2"])
+    pub(crate) fn run_into(&self, data: &Path, threads: u16) -> Sluice {
+        Sluice::run(&self.pipeline, data).input(&self.input).arg("--threads").arg(threads.to_string())
     }
 
     pub(crate) fn lake(&self) -> Lake {
@@ -89,9 +91,12 @@ pub(crate) fn is_right(lake: &Lake, expected: &Expected) {
 /// No record is in silver or quarantine twice.
 #[track_caller]
 fn ids_are_unique(lake: &Lake) {
-    let (silver, quarantine) = (lake.silver(), lake.quarantine());
-    let mut ids = silver.texts("_sluice_id");
-    ids.extend(quarantine.texts("_sluice_id"));
+    let batches = lake.batches(&Layer::Silver).into_iter().chain(lake.batches(&Layer::Quarantine));
+    let mut ids: Vec<String> = Vec::new();
+    for batch in batches {
+        let column = batch.column_by_name("_sluice_id").expect("every record has an id");
+        ids.extend((0..batch.num_rows()).filter_map(|row| cell(column, row)));
+    }
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();

@@ -195,6 +195,10 @@ impl Gold {
                 }
             }
         });
+        if tables.is_empty() {
+            // all of it was taken back: a shard without windows has no state
+            self.shards.remove(shard);
+        }
         done.failed
     }
 
@@ -259,11 +263,11 @@ impl Gold {
             keys.extend(sorted);
             starts.resize(keys.len(), *start);
             for table in tables {
-                let number = |key: &Box<[u8]>| {
-                    let at = keys[first..].binary_search(&key.as_ref()).expect("the key is among the sorted ones");
+                let number = |key: &[u8]| {
+                    let at = keys[first..].binary_search(&key).expect("the key is among the sorted ones");
                     (first + at) as u32
                 };
-                groups.extend(table.keys().iter().map(number));
+                groups.extend(table.keys().iter().map(|key| number(key)));
                 parts.push(table.all());
             }
         }

@@ -34,9 +34,9 @@ async fn dying_at_any_call_loses_nothing_doubles_nothing_and_leaves_nothing() {
                 let world = plain.fresh();
                 let fault = Fault { operation, nth, times: 1, kind: Kind::Fatal, moment };
                 if in_store {
-                    world.store.fail(fault)
+                    world.store.fail(fault);
                 } else {
-                    world.log.fail(fault)
+                    world.log.fail(fault);
                 }
                 let place = format!("{operation:?} {nth} {moment:?} {fate:?} (store: {in_store})");
                 assert!(world.run(ONE).await.is_err(), "{place}");

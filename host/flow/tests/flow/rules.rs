@@ -22,10 +22,10 @@ fn failure(cause: Cause) -> StepFailure {
 }
 
 /// Coerces the text column `v` to int64. What is no number is rejected; `trap` and `loop` fail the call.
-pub struct Numbers(RuleId, Signature);
+pub(crate) struct Numbers(RuleId, Signature);
 
 impl Numbers {
-    pub fn new() -> Arc<dyn RulePlan> {
+    pub(crate) fn plan() -> Arc<dyn RulePlan> {
         let v = Output { name: "v".into(), ty: ColumnType::Int64, nullable: true, adds: false };
         let reasons = vec![Reason { code: "v_malformed".into(), text: "no number".into() }];
         let signature = Signature { reads: vec!["v".into()], outputs: vec![v], reasons, partials: vec![] };
@@ -93,10 +93,10 @@ impl Step for NumbersStep {
 }
 
 /// Counts rows and sums `v`. A sum that meets 666 fails the call.
-pub struct Sum(RuleId, Signature);
+pub(crate) struct Sum(RuleId, Signature);
 
 impl Sum {
-    pub fn new() -> Arc<dyn RulePlan> {
+    pub(crate) fn plan() -> Arc<dyn RulePlan> {
         let output = |name: &str| Output { name: name.into(), ty: ColumnType::Int64, nullable: false, adds: true };
         let signature = Signature {
             reads: vec!["v".into()],

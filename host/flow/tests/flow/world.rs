@@ -17,9 +17,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// 2026-03-01T12:00:00Z.
-pub const NOON_MS: i64 = 1_772_366_400_000;
+pub(crate) const NOON_MS: i64 = 1_772_366_400_000;
 
-pub const MANIFEST: &str = "
+pub(crate) const MANIFEST: &str = "
 dataset: test
 source: { format: json }
 schema: { k: text, v: text, t: timestamp }
@@ -40,20 +40,20 @@ segment: { rows: 20 }
 
 /// A dataset. Clones share source, store and log.
 #[derive(Clone)]
-pub struct World {
-    pub manifest: String,
-    pub build: String,
-    pub source: MemorySource,
-    pub store: Arc<Faulty<LossyStore>>,
-    pub log: Arc<Faulty<MemoryLog>>,
-    pub clock: Arc<ManualClock>,
-    pub alerts: Arc<MemoryAlerts>,
+pub(crate) struct World {
+    pub(crate) manifest: String,
+    pub(crate) build: String,
+    pub(crate) source: MemorySource,
+    pub(crate) store: Arc<Faulty<LossyStore>>,
+    pub(crate) log: Arc<Faulty<MemoryLog>>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) alerts: Arc<MemoryAlerts>,
 }
 
-pub const ONE: Options = Options { threads: 1, follow: false, keep_open: false };
+pub(crate) const ONE: Options = Options { threads: 1, follow: false, keep_open: false };
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             manifest: MANIFEST.to_owned(),
             build: "this build".to_owned(),
@@ -65,28 +65,28 @@ impl World {
         }
     }
 
-    pub fn with(mut self, from: &str, to: &str) -> Self {
+    pub(crate) fn with(mut self, from: &str, to: &str) -> Self {
         assert!(self.manifest.contains(from), "{from}");
         self.manifest = self.manifest.replace(from, to);
         self
     }
 
     /// The same input and manifest over an empty store and log.
-    pub fn fresh(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         Self { source: self.source.clone(), manifest: self.manifest.clone(), ..Self::new() }
     }
 
-    pub fn pipeline(&self) -> Result<Pipeline, FlowError> {
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, FlowError> {
         let checked = sluice_manifest::parse(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
         let steps = checked.plan.steps.iter().filter(|step| matches!(step.what, StepWhat::Rule(_)));
         let steps = steps
-            .map(|step| BoundStep { label: step.label.clone(), otherwise: step.otherwise, rule: Numbers::new() })
+            .map(|step| BoundStep { label: step.label.clone(), otherwise: step.otherwise, rule: Numbers::plan() })
             .collect();
-        let golds = checked.plan.gold.iter().map(|_| Sum::new()).collect();
+        let golds = checked.plan.gold.iter().map(|_| Sum::plan()).collect();
         Pipeline::new(checked.plan, steps, golds, self.build.clone(), None)
     }
 
-    pub fn ports(&self) -> Ports {
+    pub(crate) fn ports(&self) -> Ports {
         Ports {
             source: Arc::new(self.source.clone()),
             store: self.store.clone(),
@@ -96,17 +96,17 @@ impl World {
         }
     }
 
-    pub async fn run(&self, options: Options) -> Result<Summary, FlowError> {
+    pub(crate) async fn run(&self, options: Options) -> Result<Summary, FlowError> {
         let (_tell, told) = watch::channel(false);
         self.run_until(options, told).await
     }
 
-    pub async fn run_until(&self, options: Options, stop: watch::Receiver<bool>) -> Result<Summary, FlowError> {
+    pub(crate) async fn run_until(&self, options: Options, stop: watch::Receiver<bool>) -> Result<Summary, FlowError> {
         let pipeline = Arc::new(self.pipeline()?);
         sluice_flow::run(pipeline, self.ports(), options, Arc::new(Progress::default()), stop).await
     }
 
-    pub async fn commits(&self) -> Vec<Commit> {
+    pub(crate) async fn commits(&self) -> Vec<Commit> {
         let log = self.log.inner();
         let mut commits = Vec::new();
         for entry in log.entries().await.unwrap().into_iter().filter(|entry| entry.kind == EntryKind::Commit) {
@@ -115,13 +115,13 @@ impl World {
         commits
     }
 
-    pub async fn cut(&self, number: u64) -> Cut {
+    pub(crate) async fn cut(&self, number: u64) -> Cut {
         let entry = Entry { number, kind: EntryKind::Cut };
         serde_json::from_slice(&self.log.inner().get(entry).await.unwrap()).unwrap()
     }
 
     /// Rows of all committed objects of a layer, as sorted lines, without the columns named.
-    pub async fn rows(&self, layer: &Layer, without: &[&str]) -> Vec<String> {
+    pub(crate) async fn rows(&self, layer: &Layer, without: &[&str]) -> Vec<String> {
         let mut lines = Vec::new();
         for commit in self.commits().await {
             for object in commit.objects.iter().filter(|object| object.layer == *layer) {
@@ -134,13 +134,13 @@ impl World {
         lines
     }
 
-    pub async fn gold(&self) -> Vec<String> {
+    pub(crate) async fn gold(&self) -> Vec<String> {
         let layer = Layer::Gold("per_minute".into());
         self.rows(&layer, &["_sluice_commit", "_sluice_fence"]).await
     }
 
     /// Everything that the dataset holds, whatever segments it was written in.
-    pub async fn content(&self) -> BTreeMap<&'static str, Vec<String>> {
+    pub(crate) async fn content(&self) -> BTreeMap<&'static str, Vec<String>> {
         BTreeMap::from([
             ("silver", self.rows(&Layer::Silver, &[]).await),
             ("quarantine", self.rows(&Layer::Quarantine, &[]).await),
@@ -150,7 +150,7 @@ impl World {
     }
 
     /// Names of objects that no commit names.
-    pub async fn strays(&self) -> Vec<String> {
+    pub(crate) async fn strays(&self) -> Vec<String> {
         let commits = self.commits().await;
         let last = commits.last().into_iter().flat_map(|commit| &commit.state);
         let named: Vec<&String> =
@@ -182,14 +182,14 @@ fn lines_of(batch: &RecordBatch, without: &[&str]) -> Vec<String> {
 }
 
 /// A record of `k`, `v`, and a time so many seconds after noon.
-pub fn record(k: &str, v: &str, second: i64) -> String {
+pub(crate) fn record(k: &str, v: &str, second: i64) -> String {
     let (minute, second) = (second.div_euclid(60), second.rem_euclid(60));
     let (hour, minute) = (12 + minute.div_euclid(60), minute.rem_euclid(60));
     format!("{{\"k\":\"{k}\",\"v\":\"{v}\",\"t\":\"2026-03-01T{hour:02}:{minute:02}:{second:02}Z\"}}\n")
 }
 
 /// `count` records, a second apart, some of them unusable, for shard number `shard`.
-pub fn records(shard: i64, count: i64) -> String {
+pub(crate) fn records(shard: i64, count: i64) -> String {
     (0..count)
         .map(|n| match n % 11 {
             3 => record("a", "no number", n),

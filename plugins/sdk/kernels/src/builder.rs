@@ -103,6 +103,22 @@ impl TextBuilder {
         self.at += len;
     }
 
+    /// As [`Self::append_range`], for ranges that are mostly of up to 32 bytes: those are copied without a loop, whose
+    /// every turn would cost a check of the deadline.
+    #[inline(always)]
+    pub fn append_short(&mut self, source: &[u8], start: usize, end: usize) {
+        const SHORT: usize = 2 * WIDTH;
+        let chunk = source.get(start..).and_then(|rest| rest.first_chunk::<SHORT>());
+        let (Some(chunk), Some(len @ 0..=SHORT)) = (chunk, end.checked_sub(start)) else {
+            return self.append_range(source, start, end);
+        };
+        self.make_room(SHORT);
+        if let Some(to) = self.buffer.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<SHORT>()) {
+            *to = *chunk;
+        }
+        self.at += len;
+    }
+
     /// Adds up to eight bytes that are at hand as a little-endian number, such as a constant: `u64::from_le_bytes`.
     #[inline]
     pub fn append_word(&mut self, word: u64, len: usize) {
@@ -277,15 +293,19 @@ mod tests {
             let mut by_push = TextBuilder::with_capacity(0, capacity);
             let mut by_range = TextBuilder::default();
             let mut by_parts = TextBuilder::like(&text);
+            let mut by_short = TextBuilder::default();
             for (i, row) in rows.iter().enumerate() {
                 by_push.push(row);
                 let (start, end) = text.span(i);
                 by_range.push_range(text.bytes, start, end);
+                by_short.append_short(text.bytes, start, end);
+                by_short.end_row();
                 let (head, tail) = row.split_at(row.len() / 3);
                 by_parts.push_parts(&[head, b"", tail]);
             }
             prop_assert_eq!(&by_push.finish(), &expected);
             prop_assert_eq!(&by_range.finish(), &expected);
+            prop_assert_eq!(&by_short.finish(), &expected);
             prop_assert_eq!(&by_parts.finish(), &expected);
         }
 

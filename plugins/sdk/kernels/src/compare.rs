@@ -71,11 +71,11 @@ fn blank_within(bytes: &[u8], start: usize, end: usize) -> bool {
 /// Bits of the rows whose length in characters is within `min..=max`.
 #[must_use]
 pub fn rows_with_chars(text: &Text, min: usize, max: usize) -> Vec<u8> {
-    let ascii = text.is_ascii();
-    bits::pack(text.rows(), |row| {
-        let len = if ascii { text.len_bytes(row) } else { text.len_chars(row) };
-        (min..=max).contains(&len)
-    })
+    // a text is empty in bytes where it is empty in characters
+    if min <= 1 && max == usize::MAX || text.is_ascii() {
+        return bits::pack(text.rows(), |row| (min..=max).contains(&text.len_bytes(row)));
+    }
+    bits::pack(text.rows(), |row| (min..=max).contains(&text.len_chars(row)))
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn append_email(out: &mut TextBuilder, bytes: &[u8], start: usize, end: usize) {
         out.append_range(bytes, start, (start + char_len(lead)).min(at));
         out.append_word(STARS, 3);
     }
-    out.append_range(bytes, at, end);
+    out.append_short(bytes, at, end);
 }
 
 /// A column in which every letter and digit is `*` but those among the first `first` and the last `last` letters and

@@ -103,6 +103,15 @@ impl SmallSet {
     #[must_use]
     pub fn position_within(&self, bytes: &[u8], start: usize, end: usize) -> Option<u32> {
         let key = Key::of(bytes, start, end);
+        // The first look is enough for nearly every member of a small set, and a loop costs its check of the deadline.
+        match self.slots.get(key.hash(self.seed) as usize & (self.slots.len() - 1)) {
+            Some((slot, number)) if *slot == key && key.len <= WIDTH => Some(*number),
+            _ => self.position_by_search(key, bytes, start, end),
+        }
+    }
+
+    #[inline(never)]
+    fn position_by_search(&self, key: Key, bytes: &[u8], start: usize, end: usize) -> Option<u32> {
         let mask = self.slots.len() - 1;
         let mut at = key.hash(self.seed) as usize & mask;
         // At most a quarter of the slots is taken, so an empty one ends every search.
