@@ -4,7 +4,7 @@
 use crate::support::files::{self, copy_folder};
 use crate::support::lake::Lake;
 use crate::support::random::Random;
-use crate::support::sluice::Outcome;
+use crate::support::sluice::{Outcome, query};
 use crate::support::world::World;
 use crate::support::{long, skipped};
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,6 +192,19 @@ fn what_a_death_left_half_written_is_gone_after_the_next_start() {
         files::write(&world.data.join(half), "half of an obj");
     }
     world.finish();
+}
+
+#[test]
+fn a_query_sees_whole_segments_and_nothing_of_a_cut_without_its_commit() {
+    let world = World::new(4_000, 4);
+    world.run().dying_at("before-commit", 3).output();
+    let (_, digest) = world.lake().open_cut().expect("it died before a commit");
+    assert!(world.lake().objects_of(&digest).len() >= 2, "objects of the cut are on the disk");
+    let total = world.lake().account().total();
+    for (table, rows) in [("silver", total.silver), ("quarantine", total.quarantined_rows())] {
+        let sql = format!("select count(*) as n from {table}");
+        assert_eq!(query(&world.pipeline, &world.data, &sql)[0]["n"], rows, "{table}");
+    }
 }
 
 #[test]

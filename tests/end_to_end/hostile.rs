@@ -305,12 +305,14 @@ fn an_aggregator_that_cannot_finish_stops_the_run_and_commits_nothing_of_the_seg
 fn what_failed_in_a_cut_is_not_tried_again_when_the_cut_is_run_again() {
     let attack = Attack::new("poison_loop");
     let run = || attack.command().args(["--threads", "2", "--batch-rows", "250"]);
-    run().dying_at("before-commit", 1).output();
+    let first = run().dying_at("before-commit", 1).output();
+    assert!(first.stderr.contains("deadline of 50 ms passed"), "{}", first.stderr);
     let (cut, digest) = attack.lake().open_cut().expect("it died before the commit");
     let failed: usize = cut.batches.iter().flat_map(|batch| &batch.failed).map(|failed| failed.rows.len()).sum();
     assert_eq!(failed, 3);
     let objects = attack.lake().objects_of(&digest);
-    run().output().ok();
+    let again = run().output().ok();
+    assert!(!again.stderr.contains("deadline"), "the rule was tried again: {}", again.stderr);
     assert_eq!(attack.lake().objects_of(&digest), objects);
     assert!(attack.lake().aborts().is_empty());
 }

@@ -12,6 +12,7 @@ pub use json::json;
 pub use table::table;
 
 use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io;
 
@@ -31,7 +32,9 @@ impl<'a> Cells<'a> {
 
     /// Text of a value, none for null.
     fn text(&self, row: usize, column: usize) -> io::Result<Option<String>> {
-        if self.batch.column(column).is_null(row) {
+        let array = self.batch.column(column);
+        // a column of nothing but the literal NULL keeps no bits that say so
+        if array.is_null(row) || *array.data_type() == DataType::Null {
             return Ok(None);
         }
         self.columns[column].value(row).try_to_string().map(Some).map_err(io::Error::other)
