@@ -111,7 +111,7 @@ def main():
         ratio = statistics.median(run.wall for run in runs) / statistics.median(run.wall for run in others)
         print(f"            sluice takes {ratio:.2f} times as long")
     print("\nthe rules alone", flush=True)
-    subprocess.run([args.sluice, "bench-rules", PIPELINE, "--input", args.input], check=True)
+    subprocess.run(["cargo", "bench", "-q", "-p", "sluice", "--bench", "rules", "--", args.input], check=True)
 
 
 if __name__ == "__main__":
