@@ -284,15 +284,8 @@ impl Appender {
     }
 
     fn windows_wait(&self, now: Duration) -> bool {
-        self.segments.is_empty() && self.segments.could_close(&|gold| self.active(gold, now))
-    }
-
-    /// Shards whose rows are still to come. In a bounded run every shard that is not read to its end; when following, one
-    /// that has been quiet for long holds no window open.
-    fn active(&self, gold: &Gold, now: Duration) -> BTreeSet<ShardRef> {
-        let idle = gold.bound.plan.window.idle;
-        let quiet = |last: &Duration| self.options.follow && now.saturating_sub(*last) >= idle;
-        self.live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
+        self.segments.is_empty()
+            && self.segments.could_close(&|gold| active(&self.live, self.options.follow, gold, now))
     }
 
     async fn close(&mut self, end_of_input: bool) -> Result<()> {
@@ -302,13 +295,8 @@ impl Appender {
         let quiet = |last: &Duration| least.is_some_and(|idle| now.saturating_sub(*last) >= idle);
         let idle = self.live.iter().filter(|(_, last)| self.options.follow && quiet(last));
         let idle: Vec<ShardRef> = idle.map(|(shard, _)| shard.clone()).collect();
-        let live = self.live.clone();
-        let options = self.options;
-        let active = move |gold: &Gold| {
-            let idle = gold.bound.plan.window.idle;
-            let quiet = |last: &Duration| options.follow && now.saturating_sub(*last) >= idle;
-            live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
-        };
+        let (live, follow) = (self.live.clone(), self.options.follow);
+        let active = move |gold: &Gold| active(&live, follow, gold, now);
         let closing = Closing::Fresh { active: &active, idle, end_of_input };
         if let Some(commit) = self.segments.close(closing).await? {
             self.committed(&commit);
@@ -338,6 +326,14 @@ impl Appender {
         let dataset = self.pipeline.dataset().to_owned();
         self.ports.alerts.raise(Alert { dataset, code, message: message.to_owned() });
     }
+}
+
+/// Shards whose rows are still to come. In a bounded run every shard that is not read to its end; when following, one that
+/// has been quiet for long holds no window open.
+fn active(live: &BTreeMap<ShardRef, Duration>, follow: bool, gold: &Gold, now: Duration) -> BTreeSet<ShardRef> {
+    let idle = gold.bound.plan.window.idle;
+    let quiet = |last: &Duration| follow && now.saturating_sub(*last) >= idle;
+    live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
 }
 
 /// Where a shard is read on from.
