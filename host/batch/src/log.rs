@@ -53,9 +53,12 @@ pub struct BatchEntry {
     pub records: u64,
     /// XXH3-64 of the stretch's bytes, hexadecimal: proof that a replay sees the same input.
     pub digest: String,
-    /// XXH3-64 of the last (up to) 4 KiB before `to`, hexadecimal: checked when reading goes on from there.
+    /// XXH3-64 of the last (up to) 4 KiB before `to`, hexadecimal: checked when reading goes on from there. Empty for a
+    /// record stream, whose positions are the service's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
-    /// Arrival of the batch, milliseconds since the epoch: Kinesis's own, for a file the time logged at opening.
+    /// Arrival of the batch, milliseconds since the epoch: for a stream that of its last payload, for a file the time
+    /// logged at opening.
     pub arrived_at: i64,
     /// Rows failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -89,6 +92,9 @@ pub struct Cut {
     /// Shards that are read to their end with this segment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<ShardRef>,
+    /// Those of them that are closed: nothing will ever follow, except in their children.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards_closed: Vec<ShardRef>,
     /// Shards that do not hold windows open, because they are idle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<ShardRef>,
@@ -174,6 +180,7 @@ pub struct ShardState {
     /// Reading goes on after this.
     pub position: Position,
     /// Digest of the bytes before `position`, see [`BatchEntry::tail`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
     /// Whether it is read to its end (a bounded run; a file that grows later is read on).
     #[serde(default)]
@@ -214,6 +221,36 @@ pub struct Commit {
     pub end_of_input: bool,
     /// The books of this segment.
     pub account: Account,
+    /// Names of the columns of this segment's objects, by folder of their layer: a table changes, objects do not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// What was acknowledged of the silver rows where they are delivered besides the lake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Delivered>,
+}
+
+/// What a delivery acknowledged. An acknowledgement is not an arrival.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Rows, those that went direct included.
+    pub rows: u64,
+    /// Records that carried them.
+    pub records: u64,
+    /// Bytes of those records.
+    pub bytes: u64,
+    /// Rows too large for a record, which were put beside what the service delivers.
+    #[serde(default)]
+    pub direct: u64,
+}
+
+impl Delivered {
+    /// Adds another parcel.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.records += other.records;
+        self.bytes += other.bytes;
+        self.direct += other.direct;
+    }
 }
 
 impl Commit {
@@ -279,6 +316,7 @@ mod tests {
                 failed: vec![FailedRows { at: "checks".into(), rows: vec![1], cause: "trap".into() }],
             }],
             ended: vec![],
+            shards_closed: vec![],
             idle: vec![],
             closed: vec![],
             end_of_input: false,

@@ -34,17 +34,18 @@ impl Sequence {
         Some(Self { high, low: (large << 64) | (small & HALF) })
     }
 
-    /// Quotient and remainder by ten.
-    fn pop_digit(self) -> (Self, u8) {
+    /// Quotient and remainder by 10^18.
+    fn pop_digits(self) -> (Self, u64) {
+        const DIGITS: u128 = 1_000_000_000_000_000_000;
         let mut rest: u128 = 0;
         let mut limbs = [(self.high >> 64) as u64, self.high as u64, (self.low >> 64) as u64, self.low as u64];
         for limb in &mut limbs {
             let value = (rest << 64) | u128::from(*limb);
-            *limb = (value / 10) as u64;
-            rest = value % 10;
+            *limb = (value / DIGITS) as u64;
+            rest = value % DIGITS;
         }
         let join = |a: u64, b: u64| (u128::from(a) << 64) | u128::from(b);
-        (Self { high: join(limbs[0], limbs[1]), low: join(limbs[2], limbs[3]) }, rest as u8)
+        (Self { high: join(limbs[0], limbs[1]), low: join(limbs[2], limbs[3]) }, rest as u64)
     }
 }
 
@@ -53,14 +54,8 @@ impl fmt::Display for Sequence {
         if self.high == 0 {
             return self.low.fmt(f);
         }
-        let (mut number, mut digits) = (*self, Vec::with_capacity(78));
-        while number != Self::default() {
-            let (quotient, digit) = number.pop_digit();
-            digits.push(b'0' + digit);
-            number = quotient;
-        }
-        digits.reverse();
-        f.write_str(&String::from_utf8_lossy(&digits))
+        let (rest, last) = self.pop_digits();
+        write!(f, "{rest}{last:018}")
     }
 }
 
@@ -121,6 +116,14 @@ impl Position {
     /// A boundary of a byte stream.
     pub const fn offset(offset: u64) -> Self {
         Self::At(RecordPosition::at_offset(offset))
+    }
+
+    /// The record after which reading goes on, where there is one.
+    pub const fn record(&self) -> Option<RecordPosition> {
+        match self {
+            Self::At(record) => Some(*record),
+            _ => None,
+        }
     }
 
     /// The byte offset, where this is a boundary of a byte stream. The trim horizon of a byte stream is offset 0.

@@ -53,6 +53,11 @@ impl Encoder {
         Ok(())
     }
 
+    /// Bytes so far: those of whole row groups, and an estimate of the open one.
+    pub(crate) fn size(&self) -> usize {
+        self.writer.as_ref().map_or(0, |writer| writer.bytes_written() + writer.in_progress_size())
+    }
+
     /// Rows and bytes of the object, or none where nothing was written.
     pub(crate) fn finish(self) -> Result<Option<(u64, Vec<u8>)>> {
         let rows = self.rows;

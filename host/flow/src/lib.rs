@@ -11,12 +11,14 @@
 //! shard, or nothing is committed. The crate knows neither wasmtime nor AWS nor any file system.
 
 mod cpu;
+mod dedup;
 mod display;
 mod encode;
 mod error;
 mod isolate;
 mod layout;
 mod partition;
+mod piece;
 mod pipeline;
 mod progress;
 mod quarantine;
@@ -31,7 +33,7 @@ mod work;
 
 pub use error::FlowError;
 pub use layout::BoundStep;
-pub use pipeline::{Pipeline, arriving};
+pub use pipeline::{Pipeline, Room, arriving};
 pub use progress::{Progress, Snapshot, Summary};
 pub use run::{Options, Ports, run};
 pub use window::BoundGold;

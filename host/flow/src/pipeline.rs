@@ -1,10 +1,12 @@
 //! A plan bound to its rules: everything that all parts of a run share and nothing that changes.
 
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::layout::{BoundStep, Layout};
 use crate::window::BoundGold;
 use crate::{quarantine, window};
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use serde::Serialize;
 use sluice_batch::{Field, Identity, digest_hex};
 use sluice_formats::Decoder;
 use sluice_manifest::plan::{GoldPlan, Partition, Plan};
@@ -19,6 +21,8 @@ pub struct Pipeline {
     pub(crate) golds: Vec<BoundGold>,
     pub(crate) layout: Layout,
     pub(crate) silver_schema: SchemaRef,
+    /// Silver without `_sluice_commit`, as workers make it.
+    pub(crate) processed_schema: SchemaRef,
     pub(crate) bronze_schema: SchemaRef,
     /// Columns of silver that some gold takes as event time.
     pub(crate) event_columns: Vec<usize>,
@@ -27,7 +31,25 @@ pub struct Pipeline {
     /// What every Parquet footer says about its making.
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) identity: Identity,
+    /// Bytes of an object of silver, about, where silver has no partitions.
+    pub(crate) target_bytes: usize,
+    /// Texts of silver and quarantine that a warehouse has no room for.
+    pub(crate) room: Option<Room>,
 }
+
+/// What a warehouse has room for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// Bytes of a text, by column of silver; a longer one quarantines its row, reason `text_too_long`.
+    pub texts: BTreeMap<String, usize>,
+    /// Bytes of the original of a rejected record as text; a longer one is kept as bytes.
+    pub raw_text: usize,
+    /// Bytes of it as bytes; of a longer one only length and digest are kept.
+    pub raw_bytes: usize,
+}
+
+/// Bytes of an object of silver where nothing else is said: what a segment of the default size gives is never cut.
+const TARGET_BYTES: usize = 512 << 20;
 
 impl Pipeline {
     /// Binds a plan. `golds` are the aggregators of `plan.gold`, in its order; `build` is the digest of the running
@@ -50,7 +72,8 @@ impl Pipeline {
         event_columns.dedup();
         let identity = identity(&plan, &steps, &golds, build, token_key);
         Ok(Self {
-            silver_schema: silver_schema(&layout),
+            silver_schema: silver_schema(&layout, true),
+            processed_schema: silver_schema(&layout, false),
             bronze_schema: bronze_schema(),
             event_columns,
             holds_pii: plan.schema.iter().any(|column| column.pii.is_some()),
@@ -60,7 +83,28 @@ impl Pipeline {
             golds,
             plan,
             identity,
+            target_bytes: TARGET_BYTES,
+            room: None,
         })
+    }
+
+    /// Sets rows aside that a warehouse has no room for, before anything of them leaves. What it has room for decides what
+    /// objects hold, so it stands in the identity of every cut.
+    #[must_use]
+    pub fn with_room(mut self, room: Room) -> Self {
+        let text = serde_json::to_string(&room).expect("numbers are plain data");
+        self.identity.plan = format!("{}/{}", self.identity.plan, &digest_hex(text.as_bytes())[..16]);
+        self.room = Some(room);
+        self
+    }
+
+    /// Cuts the objects of silver at about so many bytes. Where they are cut decides what they hold, so it stands in the
+    /// identity of every cut.
+    #[must_use]
+    pub fn with_target_bytes(mut self, bytes: usize) -> Self {
+        self.target_bytes = bytes;
+        self.identity.plan = format!("{}/{bytes}", self.identity.plan);
+        self
     }
 
     /// Tables of the dataset with their columns: `silver`, `quarantine` and each gold.
@@ -126,19 +170,39 @@ fn metadata(plan: &Plan, identity: &Identity) -> Vec<(String, String)> {
     ]
 }
 
-fn silver_schema(layout: &Layout) -> SchemaRef {
+fn silver_schema(layout: &Layout, with_commit: bool) -> SchemaRef {
     // every column may hold nulls: a later rule may give some where this one does not, and a table has one schema
     let mut fields: Vec<ArrowField> =
         layout.fields.iter().map(|field| ArrowField::new(&field.name, field.ty.arrow(), true)).collect();
     fields.push(ArrowField::new("_sluice_id", DataType::Utf8, false));
+    fields.push(arrived_field());
+    if with_commit {
+        fields.push(commit_field());
+    }
     Arc::new(Schema::new(fields))
 }
 
+/// When a record arrived: the stream's own time, for a file that of its opening.
+pub(crate) fn arrived_field() -> ArrowField {
+    ArrowField::new("_sluice_arrived_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false)
+}
+
+/// Number of the commit that a row came with.
+pub(crate) fn commit_field() -> ArrowField {
+    ArrowField::new("_sluice_commit", DataType::Int64, false)
+}
+
+/// A batch with its commit as the last column.
+pub(crate) fn with_commit(batch: &RecordBatch, schema: &SchemaRef, number: u64) -> Result<RecordBatch> {
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_value(number as i64, batch.num_rows())));
+    RecordBatch::try_new(schema.clone(), columns).map_err(|error| internal("commit column", error))
+}
+
 fn bronze_schema() -> SchemaRef {
-    let arrived = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
         ArrowField::new("_sluice_id", DataType::Utf8, false),
-        ArrowField::new("_sluice_arrived_at", arrived, false),
+        arrived_field(),
         ArrowField::new("raw", DataType::Binary, false),
     ]))
 }

@@ -84,6 +84,8 @@ pub struct Summary {
     pub segments: u64,
     /// Things that a person should know: an unterminated last record, a cut run again or aborted, late rows.
     pub notes: Vec<String>,
+    /// What was acknowledged of the silver rows where they are delivered besides the lake.
+    pub delivered: Option<sluice_batch::Delivered>,
     /// Inputs that broke: what came before the break is committed.
     pub broken: Vec<String>,
     /// Whether the run was asked to stop before its input ended.

@@ -7,14 +7,15 @@
 use crate::display::text_of;
 use crate::error::{Result, internal};
 use crate::layout::BoundStep;
+use crate::piece::{Piece, SetAside};
 use crate::pipeline::Pipeline;
 use crate::work::{HOST, ShardTag};
-use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder};
+use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;
-use sluice_batch::digest_hex;
-use sluice_formats::{Malformed, RawBatch, Unusable};
+use sluice_batch::{RecordPosition, digest_hex};
+use sluice_formats::{Malformed, Unusable};
 use std::sync::Arc;
 
 const REDACTED: &str = "[redacted]";
@@ -62,8 +63,15 @@ impl Cause {
 
 /// Columns of the table `quarantine`.
 pub(crate) fn schema() -> SchemaRef {
+    let mut fields = fields();
+    fields.push(crate::pipeline::commit_field());
+    Arc::new(Schema::new(fields))
+}
+
+/// Its columns as a worker knows them.
+fn fields() -> Vec<Field> {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
-    Arc::new(Schema::new(vec![
+    vec![
         text("reason", false),
         text("rule", false),
         text("version", false),
@@ -78,19 +86,22 @@ pub(crate) fn schema() -> SchemaRef {
         Field::new("raw_length", DataType::Int64, false),
         text("raw_sha256", true),
         text("_sluice_id", false),
-    ]))
+        crate::pipeline::arrived_field(),
+    ]
 }
 
 /// What is kept of the original.
-enum Original {
-    Clear { start: usize, len: usize },
+enum Original<'a> {
+    Clear(&'a [u8]),
     Redacted { row: u32, len: usize },
     Withheld { len: u64, sha256: String },
 }
 
-struct Rejected {
-    offset: u64,
-    original: Original,
+struct Rejected<'a> {
+    position: RecordPosition,
+    /// Milliseconds since the epoch.
+    arrived_at: i64,
+    original: Original<'a>,
     causes: Vec<Cause>,
 }
 
@@ -98,54 +109,70 @@ struct Rejected {
 pub(crate) struct QuarantineBuilder<'a> {
     pipeline: &'a Pipeline,
     tag: &'a ShardTag,
-    raw: &'a RawBatch,
+    piece: &'a Piece,
     columns: &'a [ArrayRef],
     /// Record of each decoded row.
     records: &'a [u32],
-    rejected: Vec<Rejected>,
+    rejected: Vec<Rejected<'a>>,
 }
 
 impl<'a> QuarantineBuilder<'a> {
     pub(crate) fn new(
         pipeline: &'a Pipeline,
         tag: &'a ShardTag,
-        raw: &'a RawBatch,
+        piece: &'a Piece,
         columns: &'a [ArrayRef],
         records: &'a [u32],
     ) -> Self {
-        Self { pipeline, tag, raw, columns, records, rejected: Vec::new() }
+        Self { pipeline, tag, piece, columns, records, rejected: Vec::new() }
     }
 
     /// A decoded row that a step or the host turned away.
     pub(crate) fn reject(&mut self, row: u32, causes: &[Cause]) {
-        let span = self.raw.records[self.records[row as usize] as usize];
-        let (start, len) = (span.start as usize, span.len as usize);
-        let original =
-            if self.pipeline.holds_pii { Original::Redacted { row, len } } else { Original::Clear { start, len } };
-        let offset = self.raw.base + u64::from(span.start);
-        self.rejected.push(Rejected { offset, original, causes: causes.to_vec() });
+        let record = self.records[row as usize] as usize;
+        let span = self.piece.raw.records[record];
+        let original = match self.pipeline.holds_pii {
+            true => Original::Redacted { row, len: span.len as usize },
+            false => Original::Clear(span.of(&self.piece.raw.data)),
+        };
+        self.push(record, original, causes.to_vec());
     }
 
     /// A record that could not be decoded.
     pub(crate) fn undecodable(&mut self, malformed: &Malformed) {
-        let span = self.raw.records[malformed.record as usize];
-        let (start, len) = (span.start as usize, span.len as usize);
-        let original = if self.pipeline.holds_pii {
-            Original::Withheld { len: len as u64, sha256: digest_hex(&self.raw.data[start..start + len]) }
-        } else {
-            Original::Clear { start, len }
-        };
+        let record = malformed.record as usize;
+        let original = self.unread(self.piece.raw.record(record));
         let cause = Cause::host(malformed.reason, malformed.field.as_deref(), &malformed.detail);
-        let offset = self.raw.base + u64::from(span.start);
-        self.rejected.push(Rejected { offset, original, causes: vec![cause] });
+        self.push(record, original, vec![cause]);
     }
 
     /// A record that was never held whole.
-    pub(crate) fn unusable(&mut self, unusable: &Unusable) {
+    pub(crate) fn unusable(&mut self, unusable: &Unusable, position: RecordPosition, arrived_at: i64) {
         let sha256 = unusable.digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let original = Original::Withheld { len: unusable.len, sha256 };
         let causes = vec![Cause::host(unusable.reason, None, &unusable.detail)];
-        self.rejected.push(Rejected { offset: unusable.offset, original, causes });
+        self.rejected.push(Rejected { position, arrived_at, original, causes });
+    }
+
+    /// A payload that no records could be made of.
+    pub(crate) fn payload(&mut self, set_aside: &SetAside) {
+        let original = self.unread(self.piece.content(set_aside));
+        let causes = vec![Cause::host(set_aside.payload.reason, None, &set_aside.payload.detail)];
+        let (position, arrived_at) = (set_aside.position, set_aside.arrived_at);
+        self.rejected.push(Rejected { position, arrived_at, original, causes });
+    }
+
+    /// What is kept of bytes that nobody could read columns from.
+    fn unread(&self, bytes: &'a [u8]) -> Original<'a> {
+        match self.pipeline.holds_pii {
+            true => Original::Withheld { len: bytes.len() as u64, sha256: digest_hex(bytes) },
+            false => Original::Clear(bytes),
+        }
+    }
+
+    fn push(&mut self, record: usize, original: Original<'a>, causes: Vec<Cause>) {
+        let (position, arrived_at) = (self.piece.position(record), self.piece.arrived(record));
+        self.rejected.push(Rejected { position, arrived_at, original, causes });
     }
 
     /// The rows, in the order of positions.
@@ -153,7 +180,7 @@ impl<'a> QuarantineBuilder<'a> {
         if self.rejected.is_empty() {
             return Ok(None);
         }
-        self.rejected.sort_by_key(|rejected| rejected.offset);
+        self.rejected.sort_by_key(|rejected| rejected.position);
         let mut out = Columns::default();
         for rejected in &self.rejected {
             self.write(rejected, &mut out);
@@ -161,7 +188,7 @@ impl<'a> QuarantineBuilder<'a> {
         out.finish().map(Some)
     }
 
-    fn write(&self, rejected: &Rejected, out: &mut Columns) {
+    fn write(&self, rejected: &Rejected<'_>, out: &mut Columns) {
         let first = &rejected.causes[0];
         out.reason.append_value(&first.code);
         out.rule.append_value(&first.rule);
@@ -170,19 +197,32 @@ impl<'a> QuarantineBuilder<'a> {
         out.reasons.append_value(serde_json::to_string(&rejected.causes).expect("causes are plain data"));
         out.source.append_value(&self.tag.shard.source);
         out.shard.append_value(&self.tag.shard.shard);
-        out.position.append_value(rejected.offset.to_string());
-        out.id.append_value(format!("{}/{}", self.tag.shard, rejected.offset));
+        out.position.append_value(rejected.position.to_string());
+        out.id.append_value(self.tag.shard.record_id(rejected.position));
+        out.arrived.append_value(rejected.arrived_at * 1000);
         match &rejected.original {
-            Original::Clear { start, len } => {
-                let bytes = &self.raw.data[*start..start + len];
-                let text = std::str::from_utf8(bytes).ok();
-                out.original("clear", text, text.is_none().then_some(bytes), *len as u64, None);
+            Original::Clear(bytes) => {
+                let (room_text, room_bytes) = self.room();
+                let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= room_text);
+                match (text, bytes.len() <= room_bytes) {
+                    (None, false) => out.withheld(bytes.len() as u64, &digest_hex(bytes)),
+                    _ => out.original("clear", text, text.is_none().then_some(*bytes), bytes.len() as u64, None),
+                }
             }
             Original::Redacted { row, len } => {
-                out.original("redacted", Some(&self.redacted(*row as usize)), None, *len as u64, None);
+                let text = self.redacted(*row as usize);
+                match text.len() <= self.room().0 {
+                    true => out.original("redacted", Some(&text), None, *len as u64, None),
+                    false => out.withheld(*len as u64, &digest_hex(text.as_bytes())),
+                }
             }
-            Original::Withheld { len, sha256 } => out.original("withheld", None, None, *len, Some(sha256)),
+            Original::Withheld { len, sha256 } => out.withheld(*len, sha256),
         }
+    }
+
+    /// Bytes that an original may have as text and as bytes.
+    fn room(&self) -> (usize, usize) {
+        self.pipeline.room.as_ref().map_or((usize::MAX, usize::MAX), |room| (room.raw_text, room.raw_bytes))
     }
 
     /// A decoded row as JSON, its PII hidden.
@@ -216,6 +256,7 @@ struct Columns {
     length: Int64Builder,
     sha256: StringBuilder,
     id: StringBuilder,
+    arrived: TimestampMicrosecondBuilder,
 }
 
 impl Columns {
@@ -225,6 +266,10 @@ impl Columns {
         self.bytes.append_option(bytes);
         self.length.append_value(length as i64);
         self.sha256.append_option(sha256);
+    }
+
+    fn withheld(&mut self, length: u64, sha256: &str) {
+        self.original("withheld", None, None, length, Some(sha256));
     }
 
     fn finish(mut self) -> Result<RecordBatch> {
@@ -243,7 +288,9 @@ impl Columns {
             Arc::new(self.length.finish()),
             Arc::new(self.sha256.finish()),
             Arc::new(self.id.finish()),
+            Arc::new(self.arrived.finish().with_timezone("UTC")),
         ];
-        RecordBatch::try_new(schema(), columns).map_err(|error| internal("quarantine columns", error))
+        RecordBatch::try_new(Arc::new(Schema::new(fields())), columns)
+            .map_err(|error| internal("quarantine columns", error))
     }
 }

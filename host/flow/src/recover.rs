@@ -3,16 +3,19 @@
 use crate::error::{FlowError, Result};
 use crate::pipeline::Pipeline;
 use crate::run::Ports;
-use crate::segment::{Closing, Segments};
+use crate::segment::{Closing, Outside, Segments};
 use crate::stream::{Fill, ShardStream, hex};
 use crate::work::{ShardTag, WorkItem, Worker};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use sluice_batch::{Abort, BatchEntry, Commit, Cut, Layer, Position, ShardRef};
-use sluice_ports::{Entry, EntryKind, Kind, KnownShard, ShardInfo};
+use sluice_ports::{Entry, EntryKind, Kind, KnownShard, Lease, PortError, Put, ShardInfo};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a replay waits where a stream gives nothing although what was cut must be there.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What starting again found.
 pub(crate) struct Recovered {
@@ -23,7 +26,13 @@ pub(crate) struct Recovered {
 }
 
 /// Reads the log and brings it to a commit or an abort.
-pub(crate) async fn recover(pipeline: &Arc<Pipeline>, ports: &Ports, fence: u64, threads: usize) -> Result<Recovered> {
+pub(crate) async fn recover(
+    pipeline: &Arc<Pipeline>,
+    ports: &Ports,
+    lease: Arc<dyn Lease>,
+    threads: usize,
+) -> Result<Recovered> {
+    let fence = lease.fence();
     let entries = ports.log.entries().await?;
     let last = entries.iter().rev().find(|entry| entry.kind == EntryKind::Commit);
     let last: Option<Commit> = match last {
@@ -32,11 +41,13 @@ pub(crate) async fn recover(pipeline: &Arc<Pipeline>, ports: &Ports, fence: u64,
     };
     let open = entries.last().copied().filter(|entry| entry.kind == EntryKind::Cut);
     let mut next = entries.last().map_or(1, |entry| entry.number + u64::from(open.is_none()));
-    let restore = |number| {
-        let (store, log) = (ports.store.clone(), ports.log.clone());
-        Segments::restore(pipeline.clone(), store, log, fence, threads, last.as_ref(), number)
-    };
+    let (store, log, delivery) = (ports.store.clone(), ports.log.clone(), ports.delivery.clone());
+    let outside = Outside { store, log, delivery, lease, threads };
+    let restore = |number| Segments::restore(pipeline.clone(), outside.clone(), last.as_ref(), number);
     ports.store.clean().await?;
+    if let Some(entry) = entries.last().filter(|entry| entry.kind == EntryKind::Abort) {
+        delete_aborted(ports, &read(ports, *entry).await?).await?;
+    }
     let mut notes = Vec::new();
     if let Some(entry) = open {
         let cut: Cut = read(ports, entry).await?;
@@ -73,16 +84,28 @@ async fn sweep(ports: &Ports, last: Option<&Commit>) -> Result<()> {
     Ok(())
 }
 
+/// The abort is put first: where another host has committed the segment meanwhile, its objects must stay. Whoever finds an
+/// abort as the last entry deletes once more.
 async fn abort(ports: &Ports, cut: &Cut, fence: u64, reason: &str) -> Result<()> {
-    let digest = cut.digest();
-    let mark = format!("{:012}-{}-", cut.number, &digest[..16]);
+    let abort = Abort { number: cut.number, fence, cut: cut.digest(), reason: reason.to_owned() };
+    let entry = Entry { number: cut.number, kind: EntryKind::Abort };
+    let bytes = Bytes::from(abort.to_bytes());
+    match ports.log.put(entry, bytes.clone()).await? {
+        Put::Exists(there) if there != bytes => {
+            let message = format!("{entry}: another process ended this segment; two hosts run on one lake: stop one");
+            Err(PortError::new(Kind::Fenced, message).into())
+        }
+        Put::Written | Put::Exists(_) => delete_aborted(ports, &abort).await,
+    }
+}
+
+/// Deletes every object that bears the digest of an aborted cut.
+async fn delete_aborted(ports: &Ports, abort: &Abort) -> Result<()> {
+    let mark = format!("{:012}-{}-", abort.number, &abort.cut[..16]);
     let all = ports.store.list("").await?;
     let ours: Vec<String> = all.into_iter().map(|meta| meta.name).filter(|name| name.contains(&mark)).collect();
     ports.store.delete(&ours).await?;
     ports.store.sync().await?;
-    let abort = Abort { number: cut.number, fence, cut: digest, reason: reason.to_owned() };
-    let entry = Entry { number: cut.number, kind: EntryKind::Abort };
-    ports.log.put(entry, Bytes::from(abort.to_bytes())).await?;
     Ok(())
 }
 
@@ -121,7 +144,7 @@ struct Replay<'a> {
 impl Replay<'_> {
     async fn run(&self, mut segments: Segments) -> std::result::Result<(Segments, Option<Commit>), Stop> {
         self.check_identity()?;
-        let mut streams = self.open(&segments).await?;
+        let mut streams = self.open(&mut segments).await?;
         let mut worker = Worker::new(self.pipeline.clone());
         for entry in &self.cut.batches {
             let (info, stream) = streams
@@ -130,7 +153,8 @@ impl Replay<'_> {
             self.batch(entry, info, stream, &mut worker, &mut segments).await?;
         }
         for shard in &self.cut.ended {
-            segments.shard_ended(&ShardTag { shard: shard.clone() });
+            let note = self.cut.notes.get(&shard.to_string()).map_or("", String::as_str);
+            segments.shard_ended(shard, self.cut.shards_closed.contains(shard), note);
         }
         let commit = segments.close(Closing::Again(self.cut)).await?;
         Ok((segments, commit))
@@ -157,13 +181,10 @@ impl Replay<'_> {
     /// The shards of the cut, each opened where the last commit left it.
     async fn open(
         &self,
-        segments: &Segments,
+        segments: &mut Segments,
     ) -> std::result::Result<BTreeMap<ShardRef, (ShardInfo, ShardStream)>, Stop> {
-        let mut ends: BTreeMap<ShardRef, u64> = BTreeMap::new();
-        for entry in &self.cut.batches {
-            let end = entry.origin.to.as_offset().unwrap_or(0);
-            ends.insert(entry.origin.shard.clone(), end);
-        }
+        let ends: BTreeMap<ShardRef, Position> =
+            self.cut.batches.iter().map(|entry| (entry.origin.shard.clone(), entry.origin.to)).collect();
         let mut known: Vec<KnownShard> = crate::run::known(segments.shards());
         for shard in ends.keys().filter(|shard| !segments.shards().contains_key(*shard)) {
             let note = self.cut.notes.get(&shard.to_string()).cloned().unwrap_or_default();
@@ -172,12 +193,13 @@ impl Replay<'_> {
         let infos = self.ports.source.discover(&known).await.map_err(FlowError::from)?;
         let mut streams = BTreeMap::new();
         for info in infos {
+            segments.found(&info.shard, &info.parents);
             let Some(end) = ends.get(&info.shard) else { continue };
             let state = segments.shards().get(&info.shard);
-            let from = state.map_or(Position::TrimHorizon, |state| state.position);
+            let from = state.map_or(info.start, |state| state.position);
             let tail = state.map(|state| state.tail.as_str());
             let source = self.ports.source.as_ref();
-            let stream = ShardStream::open(source, self.pipeline, &info, &from, tail, Some(*end)).await?;
+            let stream = ShardStream::open(source, self.pipeline, &info, &from, tail, Some(end)).await?;
             streams.insert(info.shard.clone(), (info, stream));
         }
         Ok(streams)
@@ -192,32 +214,36 @@ impl Replay<'_> {
         segments: &mut Segments,
     ) -> std::result::Result<(), Stop> {
         let differs = |what: &str| Stop::Differs(format!("{}: {what}", info.label));
-        let to = entry.origin.to.as_offset().ok_or_else(|| differs("a position is none of a byte stream"))?;
-        let raw = loop {
-            if let Some(raw) = stream.next_until(to)? {
-                break raw;
+        let to = &entry.origin.to;
+        let mut piece = loop {
+            if let Some(piece) = stream.next_until(to)? {
+                break piece;
             }
             match stream.fill().await? {
                 Fill::More => {}
-                Fill::End => {
+                Fill::End | Fill::Closed => {
                     stream.end();
                     break stream.next_until(to)?.ok_or_else(|| differs("it ends before what was cut"))?;
                 }
+                // a stream may answer with nothing although more is there
+                Fill::CaughtUp if self.ports.source.is_stream() => tokio::time::sleep(PAUSE).await,
                 Fill::CaughtUp => return Err(differs("it ends before what was cut")),
             }
         };
-        if hex(raw.digest) != entry.digest || Some(raw.from) != entry.origin.from.as_offset() {
+        if hex(piece.raw.digest) != entry.digest || piece.from() != entry.origin.from {
             return Err(differs("its bytes are not those that were cut"));
         }
+        if piece.is_bytes() {
+            piece.arrived_at = entry.arrived_at;
+        }
         let tag = Arc::new(ShardTag { shard: info.shard.clone() });
-        let failed = entry.failed.clone();
-        let item = WorkItem { tag, raw, arrived_at: entry.arrived_at, failed_before: Some(failed) };
-        let processed = worker.process(item)?;
+        let item = WorkItem { tag, piece, failed_before: Some(entry.failed.clone()) };
+        let mut processed = worker.process(item)?;
         let of_steps = entry.failed.iter().filter(|f| !f.at.starts_with("gold "));
         if processed.account.read != entry.records || !processed.failed.iter().eq(of_steps) {
             return Err(differs("the rules no longer do with it what they did"));
         }
-        segments.append(&processed, &info.note, Duration::ZERO, Some(entry))?;
+        segments.append(&mut processed, &info.note, Duration::ZERO, Some(entry))?;
         Ok(())
     }
 }

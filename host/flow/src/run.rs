@@ -17,7 +17,9 @@ use crate::work::{Processed, ShardTag, Split, WorkItem, Worker};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sluice_batch::{Commit, Position, ShardRef, ShardState};
 use sluice_manifest::plan::{Format, JsonRecords};
-use sluice_ports::{Alert, Alerts, Clock, CommitLog, KnownShard, Lease, ObjectStore, Source};
+use sluice_ports::{
+    Alert, Alerts, Clock, CommitLog, Delivery, Kind, KnownShard, Lease, ObjectStore, ShardInfo, Source,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -41,10 +43,12 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// News for people.
     pub alerts: Arc<dyn Alerts>,
+    /// Where silver rows go besides the lake, if anywhere.
+    pub delivery: Option<Arc<dyn Delivery>>,
 }
 
 /// How to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Workers, at least 1.
     pub threads: usize,
@@ -52,6 +56,8 @@ pub struct Options {
     pub follow: bool,
     /// Leave windows open at the end of a bounded input.
     pub keep_open: bool,
+    /// Where another process holds the lease, wait until it lets go or is gone, rather than stop.
+    pub standby: bool,
 }
 
 /// Runs a pipeline until its input ends, `stop` turns true, or something fails.
@@ -68,16 +74,19 @@ pub async fn run(
     if options.follow {
         refuse_to_follow(&pipeline.plan.format)?;
     }
-    let lease = ports.log.acquire(pipeline.dataset()).await?;
+    let Some(lease) = acquire(&pipeline, &ports, options, stop.clone()).await? else {
+        return Ok(Summary { stopped: true, ..Summary::default() });
+    };
     let recovered = {
-        let (pipeline, ports, fence, handle) = (pipeline.clone(), ports.clone(), lease.fence(), Handle::current());
-        let work = move || handle.block_on(recover(&pipeline, &ports, fence, options.threads));
+        let (pipeline, ports, lease, handle) = (pipeline.clone(), ports.clone(), lease.clone(), Handle::current());
+        let work = move || handle.block_on(recover(&pipeline, &ports, lease, options.threads));
         tokio::task::spawn_blocking(work).await.map_err(|_| FlowError::Died("the recovery"))??
     };
     let mut summary = Summary { notes: recovered.notes, ..Summary::default() };
     if let Some(commit) = recovered.commit {
         summary.segments = 1;
         summary.account.add(&commit.account);
+        summary.delivered.clone_from(&commit.delivered);
         progress.add_segment();
     }
     let known: BTreeMap<ShardRef, ShardState> = recovered.segments.shards().clone();
@@ -105,7 +114,6 @@ pub async fn run(
         notes: BTreeMap::new(),
         summary,
         stop,
-        _lease: lease,
     };
     let handle = Handle::current();
     let appended = tokio::task::spawn_blocking(move || appender.run(&order_rx, &handle)).await;
@@ -116,6 +124,40 @@ pub async fn run(
     let mut summary = appended.map_err(|_| FlowError::Died("the appender"))??;
     summary.split = split;
     Ok(summary)
+}
+
+/// How often a standby asks for the lease.
+const ASK: Duration = Duration::from_millis(500);
+
+/// The lease; `None` where the run was stopped while it stood by.
+async fn acquire(
+    pipeline: &Pipeline,
+    ports: &Ports,
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Option<Arc<dyn Lease>>> {
+    let mut told = String::new();
+    loop {
+        match ports.log.acquire(pipeline.dataset()).await {
+            Ok(lease) => {
+                if !told.is_empty() {
+                    tracing::warn!(fence = lease.fence(), "standing by is over: this process has the lease now");
+                }
+                return Ok(Some(Arc::from(lease)));
+            }
+            Err(error) if error.kind == Kind::Fenced && options.standby => {
+                if told.is_empty() {
+                    tracing::warn!("standing by: {error}");
+                    told = error.message;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ASK) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        }
+    }
 }
 
 /// Only records that end by themselves can be followed: of an array, or of a file that is one record, nobody can say
@@ -216,7 +258,6 @@ struct Appender {
     notes: BTreeMap<ShardRef, String>,
     summary: Summary,
     stop: watch::Receiver<bool>,
-    _lease: Box<dyn Lease>,
 }
 
 impl Appender {
@@ -225,7 +266,7 @@ impl Appender {
             match order.recv_timeout(TICK) {
                 Ok(Slot::Batch(place)) => {
                     let processed = place.recv().map_err(|_| FlowError::Died("a worker"))??;
-                    self.append(&processed)?;
+                    self.append(*processed)?;
                 }
                 Ok(Slot::Event(event)) => self.event(event)?,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -243,14 +284,14 @@ impl Appender {
         Ok(self.summary)
     }
 
-    fn append(&mut self, processed: &Processed) -> Result<()> {
+    fn append(&mut self, mut processed: Processed) -> Result<()> {
         let begun = cpu_time();
         let shard = &processed.tag.shard;
         let now = self.ports.clock.monotonic();
         self.live.insert(shard.clone(), now);
         let note = self.notes.get(shard).map_or("", String::as_str);
-        self.segments.append(processed, note, now, None)?;
-        self.progress.add_batch(&processed.account, processed.to - processed.from);
+        self.segments.append(&mut processed, note, now, None)?;
+        self.progress.add_batch(&processed.account, processed.bytes);
         self.summary.append += cpu_time().saturating_sub(begun);
         Ok(())
     }
@@ -259,17 +300,19 @@ impl Appender {
         match event {
             Event::Found(found) => {
                 let now = self.ports.clock.monotonic();
-                for (shard, note) in found {
-                    self.live.insert(shard.clone(), now);
-                    self.notes.insert(shard, note);
+                for found in found {
+                    self.live.insert(found.shard.clone(), now);
+                    self.segments.found(&found.shard, &found.parents);
+                    self.notes.insert(found.shard, found.note);
                 }
             }
-            Event::Ended { tag, note } => {
+            Event::Ended { tag, note, closed } => {
                 // where windows are kept open for rows to come, an ended shard may be one that they come from
-                if !self.options.keep_open {
+                if closed || !self.options.keep_open {
                     self.live.remove(&tag.shard);
                 }
-                self.segments.shard_ended(&tag);
+                let shard_note = self.notes.get(&tag.shard).map_or("", String::as_str);
+                self.segments.shard_ended(&tag.shard, closed, shard_note);
                 self.summary.notes.extend(note);
             }
             Event::Broken { tag, message } => {
@@ -300,6 +343,8 @@ impl Appender {
         let closing = Closing::Fresh { active: &active, idle, end_of_input };
         if let Some(commit) = self.segments.close(closing).await? {
             self.committed(&commit);
+            let ended: Vec<ShardRef> = commit.shards.iter().filter(|s| s.ended).map(|s| s.shard.clone()).collect();
+            self.ports.source.committed(&ended).await?;
         }
         self.summary.commit += cpu_time().saturating_sub(begun);
         Ok(())
@@ -308,6 +353,9 @@ impl Appender {
     fn committed(&mut self, commit: &Commit) {
         self.summary.segments += 1;
         self.summary.account.add(&commit.account);
+        if let Some(delivered) = &commit.delivered {
+            self.summary.delivered.get_or_insert_default().add(delivered);
+        }
         self.progress.add_segment();
         let rows = commit.account.total();
         tracing::debug!(commit = commit.number, read = rows.read, silver = rows.silver, "committed");
@@ -337,11 +385,11 @@ fn active(live: &BTreeMap<ShardRef, Duration>, follow: bool, gold: &Gold, now: D
 }
 
 /// Where a shard is read on from.
-pub(crate) fn start_of(known: &BTreeMap<ShardRef, ShardState>, shard: &ShardRef) -> (Position, Option<String>) {
-    known.get(shard).map_or((Position::TrimHorizon, None), |state| (state.position, Some(state.tail.clone())))
+pub(crate) fn start_of(known: &BTreeMap<ShardRef, ShardState>, info: &ShardInfo) -> (Position, Option<String>) {
+    known.get(&info.shard).map_or((info.start, None), |state| (state.position, Some(state.tail.clone())))
 }
 
 /// A tag shared by all batches of a shard.
-pub(crate) fn tag(info: &sluice_ports::ShardInfo) -> Arc<ShardTag> {
+pub(crate) fn tag(info: &ShardInfo) -> Arc<ShardTag> {
     Arc::new(ShardTag { shard: info.shard.clone() })
 }

@@ -1,19 +1,24 @@
 //! Segments: batches are appended, then the cut, the objects and the commit are written, in this order and no other.
 
+use crate::dedup::{self, Dedup};
 use crate::encode::Encoder;
 use crate::error::{FlowError, Result};
 use crate::pipeline::Pipeline;
 use crate::sinks::{Ready, Sinks};
 use crate::stream::hex;
-use crate::window::Gold;
-use crate::work::{Processed, ShardTag};
+use crate::window::{Gold, Parents};
+use crate::work::Processed;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use sluice_batch::{
-    Account, BatchEntry, ClosedWindows, Commit, Cut, FailedRows, Layer, ObjectEntry, Origin, Position, ShardRef,
-    ShardState,
+    Account, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedRows, Layer, ObjectEntry, Origin, Position,
+    ShardRef, ShardState,
 };
 use sluice_manifest::plan::Late;
-use sluice_ports::{CommitLog, Entry, EntryKind, Kind, ObjectStore, PortError, Put, failpoint};
+use sluice_ports::{
+    CommitLog, Delivery, Entry, EntryKind, Kind, Lease, ObjectStore, Parcel, PortError, Put, failpoint,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,16 +26,27 @@ use std::time::Duration;
 /// Rows of a gold object at most.
 const GOLD_ROWS: usize = 1 << 20;
 
+/// What a segment is written to, and how.
+#[derive(Clone)]
+pub(crate) struct Outside {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) log: Arc<dyn CommitLog>,
+    pub(crate) delivery: Option<Arc<dyn Delivery>>,
+    pub(crate) lease: Arc<dyn Lease>,
+    /// Threads that encode partitions side by side.
+    pub(crate) threads: usize,
+}
+
 /// Where everything stands: after the last commit, plus what was appended since.
 pub(crate) struct Segments {
     pipeline: Arc<Pipeline>,
-    store: Arc<dyn ObjectStore>,
-    log: Arc<dyn CommitLog>,
-    fence: u64,
-    threads: usize,
+    outside: Outside,
     /// Number that the next cut takes.
     number: u64,
     shards: BTreeMap<ShardRef, ShardState>,
+    /// Parents of the shards of a stream, as it told of them.
+    parents: Parents,
+    dedup: Option<Dedup>,
     golds: Vec<Gold>,
     /// State objects of the last commit, to be deleted after the next.
     state: Vec<ObjectEntry>,
@@ -42,6 +58,7 @@ struct Open {
     sinks: Sinks,
     batches: Vec<BatchEntry>,
     ended: Vec<ShardRef>,
+    shards_closed: Vec<ShardRef>,
     touched: BTreeSet<ShardRef>,
     account: Account,
     bytes: u64,
@@ -50,11 +67,12 @@ struct Open {
 }
 
 impl Open {
-    fn new(pipeline: &Pipeline) -> Result<Self> {
+    fn new(pipeline: &Pipeline, number: u64, deliver: bool) -> Result<Self> {
         Ok(Self {
-            sinks: Sinks::new(pipeline)?,
+            sinks: Sinks::new(pipeline, number, deliver)?,
             batches: Vec::new(),
             ended: Vec::new(),
+            shards_closed: Vec::new(),
             touched: BTreeSet::new(),
             account: Account::default(),
             bytes: 0,
@@ -76,23 +94,27 @@ impl Segments {
     /// Takes up where the last commit left.
     pub(crate) async fn restore(
         pipeline: Arc<Pipeline>,
-        store: Arc<dyn ObjectStore>,
-        log: Arc<dyn CommitLog>,
-        fence: u64,
-        threads: usize,
+        outside: Outside,
         last: Option<&Commit>,
         number: u64,
     ) -> Result<Self> {
         let mut golds =
             pipeline.golds.iter().map(|g| Gold::new(g.clone(), &pipeline.layout)).collect::<Result<Vec<_>>>()?;
+        let mut dedup = pipeline.plan.dedup.as_ref().map(|plan| Dedup::new(plan, &pipeline.layout)).transpose()?;
         let (mut shards, mut state) = (BTreeMap::new(), Vec::new());
         if let Some(commit) = last {
             shards = commit.shards.iter().map(|s| (s.shard.clone(), s.clone())).collect();
             state.clone_from(&commit.state);
             for gold in &mut golds {
-                restore_gold(gold, commit, store.as_ref()).await?;
+                restore_gold(gold, commit, outside.store.as_ref()).await?;
             }
-            if let Some(orphan) = commit.state.iter().find(|entry| !golds.iter().any(|g| is_state_of(entry, g))) {
+            for entry in commit.state.iter().filter(|entry| is_of_dedup(entry)) {
+                if let Some(dedup) = &mut dedup {
+                    dedup.load(&state_object(entry, commit, outside.store.as_ref()).await?)?;
+                }
+            }
+            let taken_up = |entry: &ObjectEntry| is_of_dedup(entry) || golds.iter().any(|g| is_state_of(entry, g));
+            if let Some(orphan) = commit.state.iter().find(|entry| !taken_up(entry)) {
                 return Err(FlowError::Plan(format!(
                     "the manifest no longer has a gold whose windows are open (state `{}`); run once more with the \
                      manifest as it was and without `--keep-open`, which closes them, then take the gold out",
@@ -100,8 +122,15 @@ impl Segments {
                 )));
             }
         }
-        let open = Open::new(&pipeline)?;
-        Ok(Self { pipeline, store, log, fence, threads, number, shards, golds, state, open })
+        let open = Open::new(&pipeline, number, outside.delivery.is_some())?;
+        Ok(Self { pipeline, outside, number, shards, parents: Parents::new(), dedup, golds, state, open })
+    }
+
+    /// Notes the parents of a shard that will be read.
+    pub(crate) fn found(&mut self, shard: &ShardRef, parents: &[ShardRef]) {
+        if !parents.is_empty() {
+            self.parents.insert(shard.clone(), parents.to_vec());
+        }
     }
 
     pub(crate) fn shards(&self) -> &BTreeMap<ShardRef, ShardState> {
@@ -124,22 +153,28 @@ impl Segments {
     pub(crate) fn could_close(&self, active: &dyn Fn(&Gold) -> BTreeSet<ShardRef>) -> bool {
         self.golds.iter().any(|gold| {
             let first_end = gold.first_end();
-            gold.closable(active(gold).into_iter()).is_some_and(|through| first_end.is_some_and(|e| e <= through))
+            gold.closable(active(gold).into_iter(), &self.parents)
+                .is_some_and(|through| first_end.is_some_and(|e| e <= through))
         })
     }
 
     /// Adds a batch. `again`: its entry in the cut that is being run again.
     pub(crate) fn append(
         &mut self,
-        processed: &Processed,
+        processed: &mut Processed,
         note: &str,
         now: Duration,
         again: Option<&BatchEntry>,
     ) -> Result<()> {
+        if let Some(dedup) = &mut self.dedup {
+            let doubles = dedup.doubles(&processed.tag.shard, &processed.silver, &self.parents);
+            processed.leave_out(&doubles)?;
+        }
+        let processed = &*processed;
         let shard = &processed.tag.shard;
         let open = &mut self.open;
         open.since.get_or_insert(now);
-        open.bytes += processed.to - processed.from;
+        open.bytes += processed.bytes;
         open.rows += processed.account.read;
         open.account.origin(shard).add(&processed.account);
         open.touched.insert(shard.clone());
@@ -155,13 +190,13 @@ impl Segments {
             open.account.gold.entry(name.clone()).or_default().add(&taken.account);
             failed.extend(taken.failed);
         }
-        open.sinks.append(processed)?;
-        let (from, to) = (Position::offset(processed.from), Position::offset(processed.to));
+        open.sinks.append(processed, &self.pipeline)?;
+        let tail = processed.tail.map(hex).unwrap_or_default();
         open.batches.push(BatchEntry {
-            origin: Origin { shard: shard.clone(), from, to },
+            origin: Origin { shard: shard.clone(), from: processed.from, to: processed.to },
             records: processed.account.read,
             digest: hex(processed.digest),
-            tail: hex(processed.tail),
+            tail: tail.clone(),
             arrived_at: processed.arrived_at,
             failed,
         });
@@ -169,8 +204,8 @@ impl Segments {
             self.golds.iter().filter_map(|g| Some((g.bound.plan.name.clone(), *g.event_time.get(shard)?))).collect();
         let state = ShardState {
             shard: shard.clone(),
-            position: to,
-            tail: hex(processed.tail),
+            position: processed.to,
+            tail,
             ended: false,
             event_time,
             note: note.to_owned(),
@@ -179,11 +214,30 @@ impl Segments {
         Ok(())
     }
 
-    /// A shard is read to its end.
-    pub(crate) fn shard_ended(&mut self, tag: &ShardTag) {
-        if let Some(state) = self.shards.get_mut(&tag.shard).filter(|state| !state.ended) {
+    /// A shard is read to its end; `closed` where nothing will ever follow.
+    pub(crate) fn shard_ended(&mut self, shard: &ShardRef, closed: bool, note: &str) {
+        if closed {
+            self.shard_closed(shard, note);
+        } else if let Some(state) = self.shards.get_mut(shard).filter(|state| !state.ended) {
             state.ended = true;
-            self.open.ended.push(tag.shard.clone());
+            self.open.ended.push(shard.clone());
+        }
+    }
+
+    fn shard_closed(&mut self, shard: &ShardRef, note: &str) {
+        // a shard may close without ever having held a record
+        let state = self.shards.entry(shard.clone()).or_insert_with(|| ShardState {
+            shard: shard.clone(),
+            position: Position::TrimHorizon,
+            tail: String::new(),
+            ended: false,
+            event_time: BTreeMap::new(),
+            note: note.to_owned(),
+        });
+        if state.position != Position::ShardEnd {
+            (state.position, state.ended) = (Position::ShardEnd, true);
+            self.open.ended.push(shard.clone());
+            self.open.shards_closed.push(shard.clone());
         }
     }
 
@@ -194,7 +248,9 @@ impl Segments {
         if fresh && cut.batches.is_empty() && cut.closed.is_empty() {
             return Ok(None);
         }
-        let mut open = std::mem::replace(&mut self.open, Open::new(&self.pipeline)?);
+        self.outside.lease.check()?;
+        let deliver = self.outside.delivery.is_some();
+        let mut open = std::mem::replace(&mut self.open, Open::new(&self.pipeline, self.number + 1, deliver)?);
         // windows are finished before the cut: if an aggregator cannot, nothing is written yet
         let gold = self.close_windows(&cut, &mut open.account)?;
         open.account.check()?;
@@ -206,7 +262,8 @@ impl Segments {
         }
         let digest = cut.digest();
         failpoint::hit("after-cut");
-        let mut ready = open.sinks.finish(self.threads)?;
+        let silver = open.sinks.take_delivered();
+        let mut ready = open.sinks.finish(self.outside.threads)?;
         ready.extend(gold);
         let objects = self.put_objects(&digest, ready).await?;
         let mut states = Vec::new();
@@ -216,20 +273,26 @@ impl Segments {
                 states.push(Ready { layer: Layer::State, folder, rows, bytes });
             }
         }
+        if let Some((rows, bytes)) = self.dedup.as_ref().map(Dedup::save).transpose()?.flatten() {
+            states.push(Ready { layer: Layer::State, folder: dedup::FOLDER.to_owned(), rows, bytes });
+        }
         let state = self.put_objects(&digest, states).await?;
-        self.store.sync().await?;
+        self.outside.store.sync().await?;
+        let delivered = self.deliver(&digest, &silver).await?;
         let commit = Commit {
             format: Cut::FORMAT,
             number: self.number,
             dataset: cut.dataset.clone(),
-            fence: self.fence,
+            fence: self.outside.lease.fence(),
             cut: digest,
             shards: self.shards.values().cloned().collect(),
+            columns: self.columns(&objects),
             objects,
             state,
             closed: self.closed(),
             end_of_input: cut.end_of_input,
             account: open.account,
+            delivered,
         };
         failpoint::hit("before-commit");
         self.put(EntryKind::Commit, commit.to_bytes()).await?;
@@ -240,8 +303,33 @@ impl Segments {
             .map(|entry| entry.name)
             .filter(|name| commit.state.iter().all(|entry| entry.name != *name))
             .collect();
-        self.store.delete(&old).await?;
+        self.outside.store.delete(&old).await?;
         Ok(Some(commit))
+    }
+
+    /// Sends the silver rows out besides the lake. They are acknowledged when this returns.
+    async fn deliver(&self, cut: &str, silver: &[RecordBatch]) -> Result<Option<Delivered>> {
+        let Some(delivery) = &self.outside.delivery else { return Ok(None) };
+        self.outside.lease.check()?;
+        let parcel = Parcel { table: "silver", commit: self.number, cut: &cut[..16], batches: silver };
+        let delivered = delivery.deliver(parcel).await?;
+        failpoint::hit("after-delivery");
+        Ok(Some(delivered))
+    }
+
+    /// Names of the columns of the objects' layers.
+    fn columns(&self, objects: &[ObjectEntry]) -> BTreeMap<String, Vec<String>> {
+        let layers: BTreeSet<&Layer> = objects.iter().map(|object| &object.layer).collect();
+        let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect();
+        let schema = |layer: &Layer| match layer {
+            Layer::Silver | Layer::Late(_) => Some(self.pipeline.silver_schema.clone()),
+            Layer::Quarantine => Some(crate::quarantine::schema()),
+            Layer::Gold(name) => {
+                self.golds.iter().find(|gold| gold.bound.plan.name == *name).map(|gold| gold.schema().clone())
+            }
+            Layer::Bronze | Layer::State => None,
+        };
+        layers.into_iter().filter_map(|layer| Some((layer.folder(), names(&schema(layer)?)))).collect()
     }
 
     fn closed(&self) -> BTreeMap<String, i64> {
@@ -257,7 +345,7 @@ impl Segments {
         };
         let through = |gold: &Gold| match end_of_input {
             true => gold.last_open().map(|last| last.max(gold.closed_through)),
-            false => gold.closable(active(gold).into_iter()),
+            false => gold.closable(active(gold).into_iter(), &self.parents),
         };
         let closes = |gold: &Gold| Some(ClosedWindows { gold: gold.bound.plan.name.clone(), through: through(gold)? });
         let notes = self.open.touched.iter().map(|shard| (shard.to_string(), self.shards[shard].note.clone()));
@@ -265,10 +353,11 @@ impl Segments {
             format: Cut::FORMAT,
             number: self.number,
             dataset: self.pipeline.plan.dataset.clone(),
-            fence: self.fence,
+            fence: self.outside.lease.fence(),
             identity: self.pipeline.identity.clone(),
             batches: self.open.batches.clone(),
             ended: self.open.ended.clone(),
+            shards_closed: self.open.shards_closed.clone(),
             idle,
             closed: self.golds.iter().filter_map(closes).collect(),
             end_of_input,
@@ -319,7 +408,8 @@ impl Segments {
                 digest: hex(xxhash_rust::xxh3::xxh3_64(&object.bytes)),
                 name,
             };
-            self.store.put(&entry.name, Bytes::from(object.bytes)).await?;
+            self.outside.store.put(&entry.name, Bytes::from(object.bytes)).await?;
+            failpoint::hit(&format!("after-{}", object_kind(&entry.layer)));
             failpoint::hit("between-objects");
             entries.push(entry);
         }
@@ -329,7 +419,8 @@ impl Segments {
     async fn put(&self, kind: EntryKind, bytes: Vec<u8>) -> Result<()> {
         let entry = Entry { number: self.number, kind };
         let bytes = Bytes::from(bytes);
-        match self.log.put(entry, bytes.clone()).await? {
+        self.outside.lease.check()?;
+        match self.outside.log.put(entry, bytes.clone()).await? {
             Put::Written => Ok(()),
             Put::Exists(there) if there == bytes => Ok(()),
             Put::Exists(_) => Err(PortError::new(
@@ -338,6 +429,18 @@ impl Segments {
             )
             .into()),
         }
+    }
+}
+
+/// What kind of object a failpoint speaks of.
+fn object_kind(layer: &Layer) -> &'static str {
+    match layer {
+        Layer::Bronze => "bronze",
+        Layer::Silver => "silver",
+        Layer::Gold(_) => "gold",
+        Layer::Late(_) => "late",
+        Layer::Quarantine => "quarantine",
+        Layer::State => "state",
     }
 }
 
@@ -351,16 +454,25 @@ async fn restore_gold(gold: &mut Gold, commit: &Commit, store: &dyn ObjectStore)
     gold.closed_through = commit.closed.get(name).copied().unwrap_or(i64::MIN);
     let ours: Vec<&ObjectEntry> = commit.state.iter().filter(|entry| is_state_of(entry, gold)).collect();
     for entry in ours {
-        let bytes = store.get(&entry.name).await?;
-        if hex(xxhash_rust::xxh3::xxh3_64(&bytes)) != entry.digest {
-            return Err(FlowError::Log(format!(
-                "`{}` is not what commit {} wrote; put the data folder back from a copy",
-                entry.name, commit.number
-            )));
-        }
-        gold.load(&bytes)?;
+        gold.load(&state_object(entry, commit, store).await?)?;
     }
     Ok(())
+}
+
+/// A state object, whole and as it was written.
+async fn state_object(entry: &ObjectEntry, commit: &Commit, store: &dyn ObjectStore) -> Result<Bytes> {
+    let bytes = store.get(&entry.name).await?;
+    if hex(xxhash_rust::xxh3::xxh3_64(&bytes)) != entry.digest {
+        return Err(FlowError::Log(format!(
+            "`{}` is not what commit {} wrote; put the data folder back from a copy",
+            entry.name, commit.number
+        )));
+    }
+    Ok(bytes)
+}
+
+fn is_of_dedup(entry: &ObjectEntry) -> bool {
+    entry.name.starts_with(&format!("{}/{}/", Layer::State.folder(), dedup::FOLDER))
 }
 
 fn is_state_of(entry: &ObjectEntry, gold: &Gold) -> bool {

@@ -3,7 +3,7 @@
 use crate::encode::Encoder;
 use crate::error::{Result, internal};
 use crate::partition::Partitioner;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, with_commit};
 use crate::work::Processed;
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
@@ -21,30 +21,36 @@ pub(crate) struct Ready {
 
 /// The layers of one segment.
 pub(crate) struct Sinks {
+    /// Number of the segment, which every row of silver and quarantine carries.
+    number: u64,
     silver: Silver,
+    /// Rows of silver that are delivered besides, where any are.
+    delivered: Option<Vec<RecordBatch>>,
     quarantine: Encoder,
     bronze: Option<Encoder>,
     late: BTreeMap<String, Encoder>,
 }
 
 enum Silver {
-    /// One object, encoded as rows come.
-    One(Box<Encoder>),
+    /// Objects one after the other, encoded as rows come; the last is open.
+    One { encoder: Box<Encoder>, full: Vec<(u64, Vec<u8>)> },
     /// Partitions, encoded one by one when the segment closes: an open encoder for each would take too much memory.
     Many { partitioner: Partitioner, batches: Vec<RecordBatch>, metadata: Vec<(String, String)> },
 }
 
 impl Sinks {
-    pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
+    pub(crate) fn new(pipeline: &Pipeline, number: u64, deliver: bool) -> Result<Self> {
         let encoder = |schema: &SchemaRef| Encoder::new(schema.clone(), &pipeline.metadata);
         let partitioner = Partitioner::new(pipeline.partitions(), &pipeline.layout)?;
         let silver = if partitioner.is_empty() {
-            Silver::One(Box::new(encoder(&pipeline.silver_schema)))
+            Silver::One { encoder: Box::new(encoder(&pipeline.silver_schema)), full: Vec::new() }
         } else {
             Silver::Many { partitioner, batches: Vec::new(), metadata: pipeline.metadata.clone() }
         };
         Ok(Self {
+            number,
             silver,
+            delivered: deliver.then(Vec::new),
             quarantine: encoder(&crate::quarantine::schema()),
             bronze: pipeline.plan.bronze.then(|| encoder(&pipeline.bronze_schema)),
             late: BTreeMap::new(),
@@ -52,13 +58,23 @@ impl Sinks {
     }
 
     /// Adds a batch to all layers but gold and late.
-    pub(crate) fn append(&mut self, processed: &Processed) -> Result<()> {
+    pub(crate) fn append(&mut self, processed: &Processed, pipeline: &Pipeline) -> Result<()> {
+        let silver = with_commit(&processed.silver, &pipeline.silver_schema, self.number)?;
+        if let Some(delivered) = self.delivered.as_mut().filter(|_| silver.num_rows() > 0) {
+            delivered.push(silver.clone());
+        }
         match &mut self.silver {
-            Silver::One(encoder) => encoder.write(&processed.silver)?,
-            Silver::Many { batches, .. } => batches.push(processed.silver.clone()),
+            Silver::One { encoder, full } => {
+                encoder.write(&silver)?;
+                if encoder.size() >= pipeline.target_bytes {
+                    let next = Encoder::new(pipeline.silver_schema.clone(), &pipeline.metadata);
+                    full.extend(std::mem::replace(encoder.as_mut(), next).finish()?);
+                }
+            }
+            Silver::Many { batches, .. } => batches.push(silver),
         }
         if let Some(batch) = &processed.quarantine {
-            self.quarantine.write(batch)?;
+            self.quarantine.write(&with_commit(batch, &crate::quarantine::schema(), self.number)?)?;
         }
         match (&mut self.bronze, &processed.bronze) {
             (Some(encoder), Some(batch)) => encoder.write(batch),
@@ -72,7 +88,12 @@ impl Sinks {
             .late
             .entry(gold.to_owned())
             .or_insert_with(|| Encoder::new(pipeline.silver_schema.clone(), &pipeline.metadata));
-        encoder.write(&pick(silver, rows)?)
+        encoder.write(&with_commit(&pick(silver, rows)?, &pipeline.silver_schema, self.number)?)
+    }
+
+    /// Rows of silver that are delivered besides.
+    pub(crate) fn take_delivered(&mut self) -> Vec<RecordBatch> {
+        self.delivered.take().unwrap_or_default()
     }
 
     /// Everything, ready to be put, in a fixed order. `threads` encode partitions side by side.
@@ -92,7 +113,13 @@ impl Sinks {
             push(Layer::Late(gold), encoder)?;
         }
         match self.silver {
-            Silver::One(encoder) => push(Layer::Silver, *encoder)?,
+            Silver::One { encoder, full } => {
+                let all = full.into_iter().map(Ok).chain(encoder.finish().transpose());
+                for object in all {
+                    let (rows, bytes) = object?;
+                    ready.push(Ready { layer: Layer::Silver, folder: String::new(), rows, bytes });
+                }
+            }
             Silver::Many { partitioner, batches, metadata } => {
                 ready.extend(partitions(&partitioner, &batches, &metadata, threads)?);
             }

@@ -1,10 +1,11 @@
 //! One shard from a position on: opened, checked against what was recorded of it, and cut into raw batches.
 
 use crate::error::{FlowError, Result};
+use crate::piece::{Gatherer, Piece};
 use crate::pipeline::Pipeline;
 use bytes::Bytes;
 use sluice_batch::Position;
-use sluice_formats::{Framer, Header, Limits, RawBatch, TAIL_BYTES, read_header, tail_digest};
+use sluice_formats::{Framer, Header, Limits, PayloadFramer, TAIL_BYTES, read_header, tail_digest};
 use sluice_manifest::plan::{CsvHeader, Format};
 use sluice_ports::{Kind, PortError, Read, ShardInfo, ShardReader, Source};
 use std::sync::Arc;
@@ -15,76 +16,97 @@ pub(crate) enum Fill {
     More,
     CaughtUp,
     End,
+    /// At its end for ever.
+    Closed,
 }
 
 /// One shard being read.
 pub(crate) struct ShardStream {
     label: String,
     reader: Box<dyn ShardReader>,
-    framer: Framer,
-    /// On replay nothing from here on is looked at: the stream ends here, as it did then.
-    end: Option<u64>,
+    framing: Framing,
+}
+
+/// How records are told apart.
+enum Framing {
+    /// On replay nothing from `end` on is looked at: the stream ends there, as it did then.
+    Bytes {
+        framer: Box<Framer>,
+        end: Option<u64>,
+    },
+    Payloads(Box<Gatherer>),
 }
 
 impl ShardStream {
-    /// Opens a shard after `from`. `tail` is the recorded digest of the bytes before it.
+    /// Opens a shard after `from`. `tail` is the recorded digest of the bytes before it, `end` where a replay ends.
     pub(crate) async fn open(
         source: &dyn Source,
         pipeline: &Pipeline,
         info: &ShardInfo,
         from: &Position,
         tail: Option<&str>,
-        end: Option<u64>,
+        end: Option<&Position>,
     ) -> Result<Self> {
         let plan = &pipeline.plan;
-        let at = from.as_offset().ok_or_else(|| {
-            let message = format!("position {from} is none of a byte stream");
-            FlowError::Input { label: info.label.clone(), message }
-        })?;
         let limits = Limits { rows: plan.batch.rows, bytes: plan.batch.bytes, max_record_bytes: plan.max_record_bytes };
+        if source.is_stream() {
+            let framer = PayloadFramer::new(&plan.format, plan.max_record_bytes, &plan.schema);
+            let framing = Framing::Payloads(Box::new(Gatherer::new(framer, limits, *from)));
+            return Ok(Self { label: info.label.clone(), reader: source.open(info, from).await?, framing });
+        }
+        let at = offset(info, from)?;
+        let end = end.map(|end| offset(info, end)).transpose()?;
         let header = if at > 0 { header(source, &plan.format, info).await? } else { None };
         let start = at.saturating_sub(TAIL_BYTES as u64);
         let mut reader = source.open(info, &Position::offset(start)).await?;
         let mut framer = Framer::new(&plan.format, limits, at, header).for_schema(&plan.schema);
+        let mut rest = Bytes::new();
         if at > start {
-            let (before, rest) = take(reader.as_mut(), (at - start) as usize, info).await?;
+            let (before, behind) = take(reader.as_mut(), (at - start) as usize, info).await?;
             verify(&before, tail, at, info)?;
             framer.prime(&before);
-            if !rest.is_empty() {
-                let mut stream = Self { label: info.label.clone(), reader, framer, end };
-                stream.push(at, rest);
-                return Ok(stream);
-            }
+            rest = behind;
         }
-        Ok(Self { label: info.label.clone(), reader, framer, end })
+        let framing = Framing::Bytes { framer: Box::new(framer), end };
+        let mut stream = Self { label: info.label.clone(), reader, framing };
+        if !rest.is_empty() {
+            stream.push(at, rest);
+        }
+        Ok(stream)
     }
 
     /// Reads on.
     pub(crate) async fn fill(&mut self) -> Result<Fill> {
-        match self.reader.next().await? {
-            Read::Bytes { offset, data } => {
+        match (self.reader.next().await?, &mut self.framing) {
+            (Read::Bytes { offset, data }, Framing::Bytes { .. }) => {
                 let past = self.push(offset, data);
                 Ok(if past { Fill::End } else { Fill::More })
             }
-            Read::CaughtUp => Ok(Fill::CaughtUp),
-            Read::End => Ok(Fill::End),
-            Read::Payloads(_) => Err(FlowError::Input {
+            (Read::Payloads(payloads), Framing::Payloads(gatherer)) => {
+                gatherer.push(payloads);
+                Ok(Fill::More)
+            }
+            (Read::CaughtUp, _) => Ok(Fill::CaughtUp),
+            (Read::End, _) => Ok(Fill::End),
+            (Read::Closed, _) => Ok(Fill::Closed),
+            (Read::Bytes { .. } | Read::Payloads(_), _) => Err(FlowError::Input {
                 label: self.label.clone(),
-                message: "a record stream was opened where only byte streams are read in this version".into(),
+                message: "its source gives bytes and payloads side by side".into(),
             }),
         }
     }
 
     /// Pushes bytes up to the end; true where the end is reached.
     fn push(&mut self, offset: u64, data: Bytes) -> bool {
+        let Framing::Bytes { framer, end } = &mut self.framing else { return false };
         let after = offset + data.len() as u64;
-        match self.end {
+        match *end {
             Some(end) if after >= end => {
-                self.framer.push(data.slice(..end.saturating_sub(offset) as usize));
+                framer.push(data.slice(..end.saturating_sub(offset) as usize));
                 true
             }
             _ => {
-                self.framer.push(data);
+                framer.push(data);
                 false
             }
         }
@@ -92,19 +114,37 @@ impl ShardStream {
 
     /// The stream ended: what is left unterminated is a record.
     pub(crate) fn end(&mut self) {
-        self.framer.end();
+        if let Framing::Bytes { framer, .. } = &mut self.framing {
+            framer.end();
+        }
     }
 
-    pub(crate) fn next(&mut self, flush: bool) -> Result<Option<RawBatch>> {
-        self.framer.next(flush).map_err(|error| self.input(&error))
+    pub(crate) fn next(&mut self, flush: bool) -> Result<Option<Piece>> {
+        match &mut self.framing {
+            Framing::Bytes { framer, .. } => {
+                let raw = framer.next(flush);
+                raw.map(|raw| raw.map(Piece::bytes)).map_err(|error| self.input(&error))
+            }
+            Framing::Payloads(gatherer) => Ok(gatherer.next(flush)),
+        }
     }
 
-    pub(crate) fn next_until(&mut self, to: u64) -> Result<Option<RawBatch>> {
-        self.framer.next_until(to).map_err(|error| self.input(&error))
+    /// The batch that ended at `to`, cut again; `None` where more must be read.
+    pub(crate) fn next_until(&mut self, to: &Position) -> Result<Option<Piece>> {
+        match &mut self.framing {
+            Framing::Bytes { framer, .. } => {
+                let raw = match to.as_offset() {
+                    Some(to) => framer.next_until(to).map_err(|error| error.to_string()),
+                    None => Err(format!("position {to} is none of a byte stream")),
+                };
+                raw.map(|raw| raw.map(Piece::bytes)).map_err(|error| self.input(&error))
+            }
+            Framing::Payloads(gatherer) => gatherer.next_until(to).map_err(|error| self.input(&error)),
+        }
     }
 
     pub(crate) fn took_unterminated_tail(&self) -> bool {
-        self.framer.took_unterminated_tail()
+        matches!(&self.framing, Framing::Bytes { framer, .. } if framer.took_unterminated_tail())
     }
 
     /// Bytes as stored that were read so far.
@@ -115,6 +155,13 @@ impl ShardStream {
     fn input(&self, error: &impl std::fmt::Display) -> FlowError {
         FlowError::Input { label: self.label.clone(), message: error.to_string() }
     }
+}
+
+fn offset(info: &ShardInfo, position: &Position) -> Result<u64> {
+    position.as_offset().ok_or_else(|| {
+        let message = format!("position {position} is none of a byte stream");
+        FlowError::Input { label: info.label.clone(), message }
+    })
 }
 
 /// The header of a CSV file, read from its beginning.

@@ -7,16 +7,17 @@ use crate::cpu::cpu_time;
 use crate::error::Result;
 use crate::isolate::isolate;
 use crate::layout::{BoundStep, Layout};
+use crate::piece::Piece;
 use crate::pipeline::Pipeline;
 use crate::quarantine::{Cause, QuarantineBuilder};
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray, new_empty_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_empty_array};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
-use sluice_batch::{FailedRows, Imbalance, OriginAccount, Reject, Selection, ShardRef};
-use sluice_formats::{Decoder, RawBatch};
+use sluice_batch::{FailedRows, Imbalance, OriginAccount, Position, RecordPosition, Reject, Selection, ShardRef};
+use sluice_formats::Decoder;
 use sluice_manifest::plan::Otherwise;
 use sluice_ports::{Rejection, Step, StepFailure, StepOutput};
 use std::collections::BTreeMap;
@@ -38,9 +39,7 @@ pub(crate) struct ShardTag {
 /// A batch on its way to a worker.
 pub(crate) struct WorkItem {
     pub(crate) tag: Arc<ShardTag>,
-    pub(crate) raw: RawBatch,
-    /// Milliseconds since the epoch.
-    pub(crate) arrived_at: i64,
+    pub(crate) piece: Piece,
     /// On replay, the rows that failed then: they are not tried again.
     pub(crate) failed_before: Option<Vec<FailedRows>>,
 }
@@ -48,19 +47,39 @@ pub(crate) struct WorkItem {
 /// A batch on its way to the segment.
 pub(crate) struct Processed {
     pub(crate) tag: Arc<ShardTag>,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+    pub(crate) from: Position,
+    pub(crate) to: Position,
+    /// Bytes that it covers.
+    pub(crate) bytes: u64,
     pub(crate) digest: u64,
-    pub(crate) tail: u64,
+    pub(crate) tail: Option<u64>,
     pub(crate) arrived_at: i64,
     pub(crate) account: OriginAccount,
     pub(crate) failed: Vec<FailedRows>,
-    /// Columns of silver, `_sluice_id` last.
+    /// Columns of silver, `_sluice_commit` excepted: whoever appends it knows the number.
     pub(crate) silver: RecordBatch,
     /// Decoded row of each silver row.
     pub(crate) selection: Selection,
     pub(crate) quarantine: Option<RecordBatch>,
     pub(crate) bronze: Option<RecordBatch>,
+}
+
+impl Processed {
+    /// Leaves rows of silver out that are doubles of earlier ones.
+    pub(crate) fn leave_out(&mut self, doubles: &[u32]) -> Result<()> {
+        if doubles.is_empty() {
+            return Ok(());
+        }
+        let before = Selection::all(self.silver.num_rows());
+        let after = before.without(doubles);
+        let columns = self.silver.columns().iter().map(|column| before.narrow(column, &after)).collect();
+        self.silver = RecordBatch::try_new(self.silver.schema(), columns)
+            .map_err(|error| crate::error::internal("silver columns", error))?;
+        self.selection = self.selection.without(doubles);
+        self.account.silver -= doubles.len() as u64;
+        *self.account.filtered.entry(Reject::new(HOST, "duplicate")).or_default() += doubles.len() as u64;
+        Ok(())
+    }
 }
 
 /// Where the processor time of a run goes, added up over workers.
@@ -132,17 +151,27 @@ impl Worker {
     pub(crate) fn process(&mut self, item: WorkItem) -> Result<Processed> {
         let begun = cpu_time();
         let pipeline = self.pipeline.clone();
-        let WorkItem { tag, raw, arrived_at, failed_before } = item;
-        let decoded = self.decoder.decode(&raw);
+        let WorkItem { tag, piece, failed_before } = item;
+        let raw = &piece.raw;
+        let decoded = self.decoder.decode(raw);
         self.split.decode += cpu_time().saturating_sub(begun);
         let begun = cpu_time();
         let before = self.split.rules;
 
-        let mut account = OriginAccount { read: raw.read() as u64, ..Default::default() };
-        let mut quarantine = QuarantineBuilder::new(&pipeline, &tag, &raw, &decoded.columns, &decoded.rows);
-        for unusable in &raw.unusable {
-            quarantine.unusable(unusable);
+        let mut account = OriginAccount { read: piece.read(), ..Default::default() };
+        let mut quarantine = QuarantineBuilder::new(&pipeline, &tag, &piece, &decoded.columns, &decoded.rows);
+        for (unusable, position, arrived_at) in piece.unusable() {
+            quarantine.unusable(unusable, position, arrived_at);
             count(&mut account.quarantined, HOST, unusable.reason);
+        }
+        for set_aside in piece.set_aside() {
+            let payload = &set_aside.payload;
+            if payload.drop {
+                count(&mut account.filtered, HOST, payload.reason);
+            } else {
+                quarantine.payload(set_aside);
+                count(&mut account.quarantined, HOST, payload.reason);
+            }
         }
         for malformed in &decoded.rejects {
             quarantine.undecodable(malformed);
@@ -158,25 +187,28 @@ impl Worker {
             let forced = failed_before.as_deref();
             self.run_step(index, &mut set, &mut account, &mut quarantine, forced, &mut failed)?;
         }
-        self.check_event_times(&mut set, arrived_at, &mut account, &mut quarantine);
+        self.check_event_times(&mut set, &piece, &decoded.rows, &mut account, &mut quarantine);
+        self.check_room(&mut set, &mut account, &mut quarantine);
 
         let mut columns: Vec<ArrayRef> = (0..set.columns.len()).map(|index| set.column(index)).collect();
         let selection = set.selections.pop().expect("there is a last selection");
         account.silver = selection.len() as u64;
-        let starts = selection.rows().iter().map(|row| raw.offset(decoded.rows[*row as usize] as usize));
-        columns.push(record_ids(&tag.shard, starts, selection.len()));
-        let silver = RecordBatch::try_new(pipeline.silver_schema.clone(), columns)
+        let records = || selection.rows().iter().map(|row| decoded.rows[*row as usize] as usize);
+        columns.push(record_ids(&tag.shard, &piece, records(), selection.len()));
+        columns.push(arrivals(&piece, records()));
+        let silver = RecordBatch::try_new(pipeline.processed_schema.clone(), columns)
             .map_err(|error| crate::error::internal("silver columns", error))?;
-        let bronze = pipeline.plan.bronze.then(|| self.bronze(&tag.shard, &raw, arrived_at)).transpose()?;
+        let bronze = pipeline.plan.bronze.then(|| self.bronze(&tag.shard, &piece)).transpose()?;
         let quarantine = quarantine.finish()?;
         self.split.host += (cpu_time().saturating_sub(begun)).saturating_sub(self.split.rules.saturating_sub(before));
         Ok(Processed {
-            from: raw.from,
-            to: raw.to,
+            from: piece.from(),
+            to: piece.to(),
+            bytes: piece.len(),
             digest: raw.digest,
-            tail: raw.tail,
+            tail: piece.tail(),
+            arrived_at: piece.arrived_at,
             tag,
-            arrived_at,
             account,
             failed,
             silver,
@@ -264,14 +296,18 @@ impl Worker {
     fn check_event_times(
         &self,
         set: &mut WorkingSet,
-        arrived_at: i64,
+        piece: &Piece,
+        records: &[u32],
         account: &mut OriginAccount,
         quarantine: &mut QuarantineBuilder<'_>,
     ) {
-        let limit = (arrived_at * 1000).saturating_add(self.pipeline.plan.max_ahead.as_micros() as i64);
+        let max_ahead = self.pipeline.plan.max_ahead.as_micros() as i64;
+        let limit = |record: usize| (piece.arrived(record) * 1000).saturating_add(max_ahead);
         for column in &self.pipeline.event_columns {
             let times = event_times(&set.column(*column));
-            let ahead = (0..times.len()).filter(|row| times.is_valid(*row) && times.value(*row) > limit);
+            let rows = set.now().rows();
+            let record = |row: usize| records[rows[row] as usize] as usize;
+            let ahead = (0..times.len()).filter(|row| times.is_valid(*row) && times.value(*row) > limit(record(*row)));
             let gone: Vec<u32> = ahead.map(|row| row as u32).collect();
             let field = &self.pipeline.layout.fields[*column].name;
             let cause =
@@ -280,15 +316,29 @@ impl Worker {
         }
     }
 
-    fn bronze(&self, shard: &ShardRef, raw: &RawBatch, arrived_at: i64) -> Result<RecordBatch> {
-        let starts = (0..raw.records.len()).map(|record| raw.offset(record));
-        let ids = record_ids(shard, starts, raw.records.len());
+    /// Sets rows aside whose texts the warehouse has no room for: one of them would keep its whole object out.
+    fn check_room(&self, set: &mut WorkingSet, account: &mut OriginAccount, quarantine: &mut QuarantineBuilder<'_>) {
+        let Some(room) = &self.pipeline.room else { return };
+        for (place, field) in self.pipeline.layout.fields.iter().enumerate() {
+            let Some(limit) = room.texts.get(&field.name).copied() else { continue };
+            let column = set.column(place);
+            let Some(texts) = column.as_string_opt::<i32>() else { continue };
+            let lengths = texts.value_offsets().windows(2).map(|pair| (pair[1] - pair[0]) as usize);
+            let gone: Vec<u32> = (0u32..).zip(lengths).filter(|(_, len)| *len > limit).map(|(row, _)| row).collect();
+            let text = format!("the text has more bytes than its column in the warehouse takes: {limit}");
+            let cause = Cause::host("text_too_long", Some(&field.name), &text);
+            set_aside(set, &gone, Otherwise::Quarantine, &cause, account, quarantine);
+        }
+    }
+
+    fn bronze(&self, shard: &ShardRef, piece: &Piece) -> Result<RecordBatch> {
+        let raw = &piece.raw;
+        let ids = record_ids(shard, piece, 0..raw.records.len(), raw.records.len());
         let mut content = BinaryBuilder::with_capacity(raw.records.len(), raw.data.len());
         for span in &raw.records {
             content.append_value(span.of(&raw.data));
         }
-        let arrived = TimestampMillisecondArray::from_value(arrived_at, raw.records.len()).with_timezone("UTC");
-        let columns: Vec<ArrayRef> = vec![ids, Arc::new(arrived), Arc::new(content.finish())];
+        let columns: Vec<ArrayRef> = vec![ids, arrivals(piece, 0..raw.records.len()), Arc::new(content.finish())];
         RecordBatch::try_new(self.pipeline.bronze_schema.clone(), columns)
             .map_err(|error| crate::error::internal("bronze columns", error))
     }
@@ -423,21 +473,73 @@ pub(crate) fn event_times(column: &ArrayRef) -> arrow_array::Int64Array {
     }
 }
 
-/// The `_sluice_id` of records, given the offsets at which they begin.
-fn record_ids(shard: &ShardRef, starts: impl Iterator<Item = u64>, rows: usize) -> ArrayRef {
-    let prefix = format!("{shard}/");
-    let mut bytes = Vec::with_capacity(rows * (prefix.len() + 10));
-    let mut offsets = Vec::with_capacity(rows + 1);
-    offsets.push(0i32);
-    let mut digits = [0u8; 20];
-    for start in starts {
-        bytes.extend_from_slice(prefix.as_bytes());
-        bytes.extend_from_slice(decimal(start, &mut digits));
-        offsets.push(bytes.len() as i32);
+/// The `_sluice_id` of records of a batch.
+fn record_ids(shard: &ShardRef, piece: &Piece, records: impl Iterator<Item = usize>, rows: usize) -> ArrayRef {
+    let mut ids = Ids::new(shard, rows);
+    if piece.is_bytes() {
+        let mut digits = [0u8; 20];
+        records.for_each(|record| ids.push(decimal(piece.raw.offset(record), &mut digits)));
+    } else {
+        let (mut last, mut text) = (None, String::new());
+        for record in records {
+            let position = piece.position(record);
+            // payloads of many rows, and many payloads of one aggregate, share a sequence number
+            if last != Some(position.sequence) {
+                last = Some(position.sequence);
+                text = position.sequence.to_string();
+            }
+            ids.push_position(&text, position);
+        }
     }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    let ids = StringArray::try_new(offsets, Buffer::from_vec(bytes), None).expect("ids are text cut at its ends");
-    Arc::new(ids)
+    ids.finish()
+}
+
+/// Texts that all begin with the shard.
+struct Ids {
+    prefix: String,
+    bytes: Vec<u8>,
+    offsets: Vec<i32>,
+}
+
+impl Ids {
+    fn new(shard: &ShardRef, rows: usize) -> Self {
+        let prefix = format!("{shard}/");
+        let bytes = Vec::with_capacity(rows * (prefix.len() + 10));
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { prefix, bytes, offsets }
+    }
+
+    fn push(&mut self, position: &[u8]) {
+        self.bytes.extend_from_slice(self.prefix.as_bytes());
+        self.bytes.extend_from_slice(position);
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    fn push_position(&mut self, sequence: &str, position: RecordPosition) {
+        self.bytes.extend_from_slice(self.prefix.as_bytes());
+        self.bytes.extend_from_slice(sequence.as_bytes());
+        if (position.sub, position.row) != (0, 0) {
+            let mut digits = [0u8; 20];
+            for part in [position.sub, position.row] {
+                self.bytes.push(b'.');
+                self.bytes.extend_from_slice(decimal(part, &mut digits));
+            }
+        }
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    fn finish(self) -> ArrayRef {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        let ids = StringArray::try_new(offsets, Buffer::from_vec(self.bytes), None);
+        Arc::new(ids.expect("ids are text cut at its ends"))
+    }
+}
+
+/// The `_sluice_arrived_at` of records of a batch.
+fn arrivals(piece: &Piece, records: impl Iterator<Item = usize>) -> ArrayRef {
+    let times = records.map(|record| piece.arrived(record) * 1000);
+    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
 }
 
 fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
@@ -458,12 +560,18 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_position_type() {
-        use sluice_batch::RecordPosition;
-        let shard = ShardRef::new("file:00ff", "a.csv");
+        let shard = ShardRef::new("stream@1", "shardId-000000000000");
+        let sequence: sluice_batch::Sequence =
+            "49590338271490256608559692538361571095921575989136588898".parse().unwrap();
+        let mut ids = Ids::new(&shard, 4);
+        let positions =
+            [(0, 0), (0, 7), (12, 0), (u64::MAX, 1)].map(|(sub, row)| RecordPosition { sequence, sub, row });
+        positions.iter().for_each(|position| ids.push_position(&sequence.to_string(), *position));
         let starts = [0, 9, 10, 123_456, u64::MAX];
-        let ids = record_ids(&shard, starts.into_iter(), starts.len());
-        for (id, start) in ids.as_string::<i32>().iter().zip(starts) {
-            assert_eq!(id.unwrap(), shard.record_id(RecordPosition::at_offset(start)));
+        starts.iter().for_each(|start| ids.push(decimal(*start, &mut [0; 20])));
+        let all = positions.into_iter().chain(starts.map(RecordPosition::at_offset));
+        for (id, position) in ids.finish().as_string::<i32>().iter().zip(all) {
+            assert_eq!(id.unwrap(), shard.record_id(position));
         }
     }
 

@@ -3,6 +3,7 @@
 //! The nouns:
 //! - [`Framer`]: cuts a byte stream into records and those into raw batches, and cuts the same batches again for a replay.
 //! - [`RawBatch`]: a stretch of the stream with its records, still bytes, and the digests that prove a replay.
+//! - [`PayloadFramer`]: cuts the payloads of a record stream, each a small file, into records.
 //! - [`Decoder`]: turns raw batches into Arrow columns of a schema.
 //!
 //! What holds:
@@ -26,6 +27,7 @@ mod frame;
 mod header;
 mod json;
 mod padded;
+mod payload;
 mod raw;
 mod time;
 
@@ -33,4 +35,5 @@ pub use decode::{Decoded, Decoder, EXTRA, Malformed};
 pub use error::FrameError;
 pub use frame::{Framer, Limits, MAX_BATCH_BYTES};
 pub use header::{Header, read_header};
+pub use payload::{Framed, PayloadFramer, whole};
 pub use raw::{RawBatch, Span, TAIL_BYTES, Unusable, tail_digest};

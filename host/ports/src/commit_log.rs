@@ -102,4 +102,12 @@ pub trait CommitLog: Send + Sync {
 pub trait Lease: Send + Sync {
     /// A number higher than that of every lease before.
     fn fence(&self) -> u64;
+
+    /// Whether the right still holds. Asked before every entry that is put and everything that is sent.
+    ///
+    /// # Errors
+    /// [`Kind::Fenced`](crate::Kind::Fenced) where it was lost, or not renewed for so long that another may have it.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }

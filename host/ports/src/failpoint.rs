@@ -11,6 +11,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub const NAMES: [&str; 6] =
     ["before-cut", "after-cut", "between-objects", "before-commit", "during-commit", "after-commit"];
 
+/// Further places, by which a segment comes where it has such objects or such an outside.
+pub const MORE: [&str; 10] = [
+    "after-bronze",
+    "after-silver",
+    "after-gold",
+    "after-late",
+    "after-quarantine",
+    "after-state",
+    "after-firehose-ack",
+    "after-delivery",
+    "after-submit",
+    "after-finish",
+];
+
 static ARMED: OnceLock<Option<(String, u64)>> = OnceLock::new();
 static SEEN: AtomicU64 = AtomicU64::new(0);
 

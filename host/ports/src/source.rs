@@ -24,6 +24,20 @@ pub trait Source: Send + Sync {
     /// [`Kind::NotFound`](crate::Kind::NotFound) where the shard is gone, [`Kind::Changed`](crate::Kind::Changed)
     /// where it no longer reaches `from`.
     async fn open(&self, shard: &ShardInfo, from: &Position) -> Result<Box<dyn ShardReader>>;
+
+    /// Whether its shards live on and are all read side by side: a stream, as opposed to a set of files.
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    /// Tells that shards which are read to their end stand in a commit: what announced them may be forgotten.
+    ///
+    /// # Errors
+    /// As the source fails; telling it again does no harm.
+    async fn committed(&self, ended: &[ShardRef]) -> Result<()> {
+        let _ = ended;
+        Ok(())
+    }
 }
 
 /// A shard as a commit remembers it.
@@ -48,6 +62,9 @@ pub struct ShardInfo {
     pub label: String,
     /// What the source wants to be told again of this shard, kept with its position in the commits.
     pub note: String,
+    /// Where it is begun if no commit says otherwise: the trim horizon, but for a stream that is not read from its
+    /// beginning.
+    pub start: Position,
     /// Bytes in it as stored (before decompression), where known: for progress only.
     pub size: Option<u64>,
 }
@@ -80,11 +97,14 @@ pub enum Read {
     Payloads(Payloads),
     /// Nothing more now; there may be later.
     CaughtUp,
-    /// Nothing more ever, as far as this run is concerned.
+    /// Nothing more, as far as this run is concerned; another run may find more.
     End,
+    /// The shard is closed and read to its end: nothing will ever follow, except in its children.
+    Closed,
 }
 
-/// Payloads of a record stream, in the order of their positions.
+/// Payloads of a record stream, in the order of their positions. A payload may hold several records; a reader opened
+/// after one of them begins with the payload behind it.
 #[derive(Debug, Clone, Default)]
 pub struct Payloads {
     /// Position of each; a payload's own rows are numbered by whoever decodes it.
@@ -93,4 +113,21 @@ pub struct Payloads {
     pub data: Vec<Bytes>,
     /// Arrival of each, milliseconds since the epoch.
     pub arrived_at: Vec<i64>,
+    /// Those whose content is not to be read as records, ascending.
+    pub unusable: Vec<UnusablePayload>,
+    /// How far the reader is behind the newest record, milliseconds, as the service says; for metrics only.
+    pub millis_behind: Option<i64>,
+}
+
+/// A payload that the source could not make records of. It is one record, and is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusablePayload {
+    /// Its place in [`Payloads::positions`].
+    pub index: usize,
+    /// Reason code: `kpl_outside_shard`, `kpl_malformed`, `payload_compression`.
+    pub reason: &'static str,
+    /// For people; holds nothing of the record.
+    pub detail: String,
+    /// Whether it is left out on purpose, counted as filtered, rather than quarantined.
+    pub drop: bool,
 }

@@ -30,6 +30,9 @@ pub struct BoundGold {
     pub definition: String,
 }
 
+/// Parents of each shard that a source told of.
+pub(crate) type Parents = BTreeMap<ShardRef, Vec<ShardRef>>;
+
 /// Rows that closed windows gave.
 pub(crate) struct GoldRows {
     pub(crate) batches: Vec<RecordBatch>,
@@ -204,13 +207,22 @@ impl Gold {
 
     /// The end of the last window that may close when all of `active` shards have come as far as they have: none of
     /// their rows to come could still get in.
-    pub(crate) fn closable(&self, mut active: impl Iterator<Item = ShardRef>) -> Option<i64> {
-        let least = active.try_fold(i64::MAX, |least, shard| Some(least.min(*self.event_time.get(&shard)?)))?;
+    pub(crate) fn closable(&self, mut active: impl Iterator<Item = ShardRef>, parents: &Parents) -> Option<i64> {
+        let least = active.try_fold(i64::MAX, |least, shard| Some(least.min(self.reached(&shard, parents)?)))?;
         if least == i64::MAX {
             return None; // no shard is active: nothing tells how far time is
         }
         let through = least.saturating_sub(self.lateness()).div_euclid(self.width()) * self.width();
         (through > self.closed_through).then_some(through)
+    }
+
+    /// How far a shard has come. One that has given no row yet joins with the least of its parents.
+    fn reached(&self, shard: &ShardRef, parents: &Parents) -> Option<i64> {
+        if let Some(time) = self.event_time.get(shard) {
+            return Some(*time);
+        }
+        let parents_of = parents.get(shard).filter(|all| !all.is_empty())?;
+        parents_of.iter().try_fold(i64::MAX, |least, parent| Some(least.min(self.reached(parent, parents)?)))
     }
 
     /// The end of the first window that is open.

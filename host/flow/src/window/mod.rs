@@ -12,7 +12,8 @@ mod partials;
 mod state;
 
 pub use gold::BoundGold;
-pub(crate) use gold::Gold;
+pub(crate) use gold::{Gold, Parents};
+pub(crate) use key::KeyColumn;
 
 use std::collections::BTreeMap;
 

@@ -181,3 +181,24 @@ async fn pii_is_not_in_quarantine_in_the_clear() {
     assert!(!rows.contains("Smith") && !rows.contains("Jones"), "{rows}");
     assert!(rows.contains("[redacted]") && rows.contains("withheld"), "{rows}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_warehouse_has_no_room_for_is_set_aside_before_anything_leaves() {
+    let world = World::new();
+    let long = "x".repeat(300);
+    let lines = [record("abc", "1", 0), record("abcd", "2", 1), "{broken\n".to_owned(), format!("{{{long}\n")].concat();
+    world.source.bytes("a", lines.as_bytes());
+    let texts = std::collections::BTreeMap::from([("k".to_owned(), 3)]);
+    let room = sluice_flow::Room { texts, raw_text: 60, raw_bytes: 200 };
+    let pipeline = std::sync::Arc::new(world.pipeline().unwrap().with_room(room));
+    let (_tell, told) = tokio::sync::watch::channel(false);
+    let progress = std::sync::Arc::default();
+    let summary = sluice_flow::run(pipeline, world.ports(), ONE, progress, told).await.unwrap();
+    let total = summary.account.total();
+    assert_eq!((total.read, total.silver), (4, 1));
+    let reasons: Vec<String> = total.quarantined.keys().map(|reject| reject.reason.clone()).collect();
+    assert_eq!(reasons, ["malformed_json", "text_too_long"]);
+    let rows = world.rows(&sluice_batch::Layer::Quarantine, &["_sluice_arrived_at", "_sluice_commit"]).await;
+    let policies = |policy: &str| rows.iter().filter(|row| row.contains(&format!("|{policy}|"))).count();
+    assert_eq!((rows.len(), policies("clear"), policies("withheld")), (3, 2, 1), "{rows:#?}");
+}

@@ -3,5 +3,6 @@
 mod behaviour;
 mod crash;
 mod rules;
+mod streams;
 mod windows;
 mod world;

@@ -50,7 +50,7 @@ pub(crate) struct World {
     pub(crate) alerts: Arc<MemoryAlerts>,
 }
 
-pub(crate) const ONE: Options = Options { threads: 1, follow: false, keep_open: false };
+pub(crate) const ONE: Options = Options { threads: 1, follow: false, keep_open: false, standby: false };
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -93,6 +93,7 @@ impl World {
             log: self.log.clone(),
             clock: self.clock.clone(),
             alerts: self.alerts.clone(),
+            delivery: None,
         }
     }
 
@@ -142,10 +143,10 @@ impl World {
     /// Everything that the dataset holds, whatever segments it was written in.
     pub(crate) async fn content(&self) -> BTreeMap<&'static str, Vec<String>> {
         BTreeMap::from([
-            ("silver", self.rows(&Layer::Silver, &[]).await),
-            ("quarantine", self.rows(&Layer::Quarantine, &[]).await),
+            ("silver", self.rows(&Layer::Silver, &["_sluice_commit"]).await),
+            ("quarantine", self.rows(&Layer::Quarantine, &["_sluice_commit"]).await),
             ("gold", self.gold().await),
-            ("late", self.rows(&Layer::Late("per_minute".into()), &[]).await),
+            ("late", self.rows(&Layer::Late("per_minute".into()), &["_sluice_commit"]).await),
         ])
     }
 

@@ -3,7 +3,7 @@
 use super::FileSourceConfig;
 use super::decode::Format;
 use super::identity::{self, Note, read_head};
-use sluice_batch::ShardRef;
+use sluice_batch::{Position, ShardRef};
 use sluice_ports::{Kind, KnownShard, PortError, Result, ShardInfo};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -90,7 +90,14 @@ fn shard(
         Some(known) => recognise(found, known, &head, format, size, accept)?,
         None => Note::of(&found.canonical, &head, 0)?,
     };
-    Ok(Some(ShardInfo { shard, parents: vec![], label: found.label.clone(), note: note.to_text(), size: Some(size) }))
+    Ok(Some(ShardInfo {
+        shard,
+        parents: vec![],
+        label: found.label.clone(),
+        note: note.to_text(),
+        start: Position::TrimHorizon,
+        size: Some(size),
+    }))
 }
 
 /// The identity under which a known file is known, or the one it gets because a person accepts it as a new file.

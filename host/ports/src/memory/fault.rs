@@ -1,12 +1,14 @@
 //! Failures at the call that a test names.
 
-use crate::{CommitLog, Entry, Kind, Lease, ObjectMeta, ObjectStore, PortError, Put, Result};
+use crate::{
+    CommitLog, Delivery, Entry, Kind, Lease, ObjectMeta, ObjectStore, Parcel, PortError, Put, Receipt, Result,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// A call of a store or a log.
+/// A call of a store, a log or a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Puts an object or an entry.
@@ -21,6 +23,8 @@ pub enum Operation {
     Sync,
     /// Takes the lease.
     Acquire,
+    /// Sends a parcel.
+    Deliver,
 }
 
 /// When the failure strikes.
@@ -58,7 +62,7 @@ impl Fault {
     }
 }
 
-/// Wraps a store or a log, counts its calls and fails those that a test names.
+/// Wraps a store, a log or a delivery, counts its calls and fails those that a test names.
 #[derive(Debug, Default)]
 pub struct Faulty<T> {
     inner: T,
@@ -170,6 +174,13 @@ impl<T: CommitLog> CommitLog for Faulty<T> {
 
     async fn entries(&self) -> Result<Vec<Entry>> {
         self.strike(Operation::List, "entries")?.pass(self.inner.entries().await)
+    }
+}
+
+#[async_trait]
+impl<T: Delivery> Delivery for Faulty<T> {
+    async fn deliver(&self, parcel: Parcel<'_>) -> Result<Receipt> {
+        self.strike(Operation::Deliver, parcel.table)?.pass(self.inner.deliver(parcel).await)
     }
 }
 

@@ -30,7 +30,8 @@ struct Shard {
     /// Counts replacements: a commit that remembers another one meets a changed shard.
     generation: u64,
     parents: Vec<String>,
-    /// An open shard gives [`Read::CaughtUp`] where a closed one gives [`Read::End`].
+    /// An open shard gives [`Read::CaughtUp`] where a closed one gives [`Read::End`] (bytes) or
+    /// [`Read::Closed`] (payloads).
     open: bool,
     broken: bool,
 }
@@ -117,6 +118,7 @@ impl MemorySource {
             parents: shard.parents.iter().map(|parent| self.shard(parent)).collect(),
             label: name.to_owned(),
             note: format!("generation {}", shard.generation),
+            start: Position::TrimHorizon,
             size,
         }
     }
@@ -159,6 +161,10 @@ impl Source for MemorySource {
         };
         Ok(Box::new(MemoryReader { source: self.clone(), name, next }))
     }
+
+    fn is_stream(&self) -> bool {
+        self.shards.lock().unwrap().values().any(|shard| matches!(shard.content, Content::Payloads(_)))
+    }
 }
 
 /// Whether a payload comes after a position. A position within a payload stands for the whole of it.
@@ -199,7 +205,8 @@ impl ShardReader for MemoryReader {
                 return Err(PortError::new(Kind::Broken, message));
             }
             _ if shard.open => Read::CaughtUp,
-            _ => Read::End,
+            Content::Payloads(_) => Read::Closed,
+            Content::Bytes(_) => Read::End,
         };
         Ok(read)
     }
@@ -214,6 +221,7 @@ fn pack(payloads: &[Payload]) -> Payloads {
         positions: payloads.iter().map(|payload| payload.position).collect(),
         data: payloads.iter().map(|payload| payload.data.clone()).collect(),
         arrived_at: payloads.iter().map(|payload| payload.arrived_at).collect(),
+        ..Payloads::default()
     }
 }
 

@@ -5,10 +5,14 @@
 //! hold. A suite panics where the contract is broken, saying which sentence of it.
 
 mod commit_log;
+mod delivery;
+mod loader;
 mod object_store;
 mod source;
 
 pub use commit_log::commit_log;
+pub use delivery::{delivery, delivery_rows};
+pub use loader::{LoaderPlace, loader};
 pub use object_store::object_store;
 pub use source::{payload_source, read_bytes, source};
 

@@ -55,7 +55,7 @@ pub async fn payload_source<S: Source>(make: impl AsyncFn(&[Vec<Payload>]) -> S)
             assert_eq!(read_payloads({ at }.as_mut()).await, expected[i..], "what arrived from {}", last.arrived_at);
         }
         let mut reader = source.open(info, &Position::ShardEnd).await.unwrap();
-        assert!(matches!(reader.next().await.unwrap(), Read::End), "nothing follows the end of a shard");
+        assert!(matches!(reader.next().await.unwrap(), Read::Closed), "nothing follows the end of a shard");
     }
 }
 
@@ -110,13 +110,13 @@ async fn read_payloads(reader: &mut dyn ShardReader) -> Vec<Payload> {
     let mut all = vec![];
     loop {
         match reader.next().await.unwrap() {
-            Read::Payloads(Payloads { positions, data, arrived_at }) => {
+            Read::Payloads(Payloads { positions, data, arrived_at, .. }) => {
                 assert!(!positions.is_empty(), "a read of payloads is not empty");
                 assert_eq!((positions.len(), positions.len()), (data.len(), arrived_at.len()));
                 let each = positions.into_iter().zip(data).zip(arrived_at);
                 all.extend(each.map(|((position, data), arrived_at)| Payload { position, data, arrived_at }));
             }
-            Read::End => break,
+            Read::Closed => break,
             other => panic!("a closed shard of payloads gave {other:?}"),
         }
     }
