@@ -1,13 +1,15 @@
 //! A tree to a plan, with every default filled in. What cannot be said by a shape is checked on the way.
 
+mod aws;
+
 use crate::checked::Checked;
 use crate::finding::Findings;
 use crate::gold::build_gold;
 use crate::keys;
 use crate::names::{parse_partition, parse_type};
 use crate::plan::{
-    BatchPlan, Compression, CsvHeader, Environment, Format, JsonRecords, Partition, PartitionOf, Plan, SchemaColumn,
-    SegmentPlan, SilverPlan, TokenPlan, UnknownFields,
+    BatchPlan, Compression, CsvHeader, DedupPlan, Environment, Format, JsonRecords, Partition, PartitionOf, Plan,
+    SchemaColumn, SegmentPlan, SilverPlan, TokenPlan, UnknownFields,
 };
 use crate::shape::{Shape, Value};
 use crate::spans::Spans;
@@ -16,8 +18,11 @@ use crate::suggest::way_out;
 use crate::view::{Placed, View};
 use crate::yaml::{Entry, Node};
 use sluice_batch::ColumnType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// The environment that is there in any case.
+const LOCAL: &str = "local";
 
 /// Builds what can be built. Where something is wrong, a stand-in takes its place, so that steps and aggregates keep
 /// their numbers and later phases can go on; the findings see to it that such a plan is never used.
@@ -40,6 +45,7 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
         steps,
         silver: build_silver(top.child("silver"), out),
         bronze: top.child("bronze").flag("enabled"),
+        dedup: build_dedup(top),
         gold,
         max_ahead: top.time("max_ahead"),
         segment: build_segment(top.child("segment")),
@@ -50,7 +56,8 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
     Checked {
         plan,
         description: top.text("description").map(str::to_owned),
-        environments: vec![build_local(top, source, &dir)],
+        descriptions: descriptions(top.node("schema")),
+        environments: build_environments(top, source, &dir),
         rules_path: top.text("rules").map(|path| dir.join(path)),
         file: file.to_owned(),
         dir,
@@ -92,6 +99,12 @@ fn build_format(source: View<'_>, out: &mut Findings) -> Format {
 fn build_schema(schema: Option<&Node>, format: &Format, out: &mut Findings) -> Vec<SchemaColumn> {
     let entries = schema.map_or(&[][..], Node::entries);
     entries.iter().map(|entry| build_column(entry, format, out)).collect()
+}
+
+fn descriptions(schema: Option<&Node>) -> BTreeMap<String, String> {
+    let entries = schema.map_or(&[][..], Node::entries);
+    let described = |entry: &Entry| Some((entry.key.clone(), entry.value.get("description")?.text()?.to_owned()));
+    entries.iter().filter_map(described).collect()
 }
 
 fn build_column(entry: &Entry, format: &Format, out: &mut Findings) -> SchemaColumn {
@@ -155,6 +168,16 @@ fn build_silver(silver: View<'_>, out: &mut Findings) -> SilverPlan {
     SilverPlan { partition_by: silver.texts("partition_by").into_iter().map(&mut build_one).collect() }
 }
 
+fn build_dedup(top: View<'_>) -> Option<DedupPlan> {
+    top.node("dedup")?;
+    let dedup = top.child("dedup");
+    Some(DedupPlan {
+        columns: dedup.texts("columns").into_iter().map(|(name, _)| name.to_owned()).collect(),
+        window: dedup.time("window"),
+        keys: dedup.count("keys") as usize,
+    })
+}
+
 fn build_segment(segment: View<'_>) -> SegmentPlan {
     SegmentPlan { bytes: segment.size("bytes"), rows: segment.count("rows"), age: segment.time("age") }
 }
@@ -184,20 +207,28 @@ fn check_token(plan: &Plan, root: &Node, out: &mut Findings) {
     }
 }
 
-fn build_local(top: View<'_>, source: View<'_>, dir: &Path) -> Environment {
-    let local = top.node("environments").and_then(|environments| environments.get("local"));
+/// `local` first, whether it stands there or not; then the others in the manifest's order.
+fn build_environments(top: View<'_>, source: View<'_>, dir: &Path) -> Vec<Environment> {
+    let compression = match source.choice("compression") {
+        "none" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
+        _ => Compression::Auto,
+    };
+    let given = top.node("environments").map_or(&[][..], Node::entries);
+    let others = given.iter().filter(|entry| entry.key != LOCAL).map(|entry| Environment {
+        name: entry.key.clone(),
+        compression,
+        aws: Some(aws::build(&entry.value)),
+        ..Environment::default()
+    });
+    let local = given.iter().find(|entry| entry.key == LOCAL).map(|entry| &entry.value);
+    std::iter::once(build_local(local, compression, dir)).chain(others).collect()
+}
+
+fn build_local(local: Option<&Node>, compression: Compression, dir: &Path) -> Environment {
     let path = |key: &str| local.and_then(|node| node.get(key)).and_then(Node::text).map(|path| dir.join(path));
-    Environment {
-        name: "local".to_owned(),
-        input: path("input"),
-        compression: match source.choice("compression") {
-            "none" => Compression::None,
-            "gzip" => Compression::Gzip,
-            "zstd" => Compression::Zstd,
-            _ => Compression::Auto,
-        },
-        data_dir: path("data_dir"),
-    }
+    Environment { name: LOCAL.to_owned(), input: path("input"), compression, data_dir: path("data_dir"), aws: None }
 }
 
 /// Reports entries of a list that stand twice.

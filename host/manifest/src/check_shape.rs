@@ -15,7 +15,7 @@ pub(crate) fn check(node: &Node, value: &'static Value, at: &str, out: &mut Find
         Value::Variants { pick, shapes } => check_object(node, shapes[pick(node)], shapes, at, out),
         Value::List { of, min, max } => check_list(node, of, (*min, *max), at, out),
         Value::Named { name, of, min, max } => check_named(node, name, of, (*min, *max), at, out),
-        Value::Known { keys, of, unknown } => check_known(node, keys, of, unknown, at, out),
+        Value::Known { known, name, of, max } => check_known(node, known, (name, of, *max), at, out),
         Value::Either { single, many } => {
             check(node, if matches!(node.kind, Kind::Scalar { .. }) { single } else { many }, at, out);
         }
@@ -146,16 +146,24 @@ fn check_named(node: &Node, name: &Text, of: &'static Value, count: (usize, usiz
     }
 }
 
-fn check_known(node: &Node, keys: &[&str], of: &'static Value, unknown: &str, at: &str, out: &mut Findings) {
+/// A mapping of names, some of which have a form of their own.
+fn check_known(
+    node: &Node,
+    known: &'static [(&'static str, Value)],
+    (name, of, max): (&Text, &'static Value, usize),
+    at: &str,
+    out: &mut Findings,
+) {
     let Kind::Map(entries) = &node.kind else {
-        return out.push(node.pos, format!("`{at}`: {}", expected("a mapping", node)));
+        return out.push(node.pos, format!("`{at}`: {}", expected("a mapping of names", node)));
     };
+    check_length(entries.len(), "mapping", (0, max), node.pos, at, out);
     for Entry { key, key_pos, value } in entries {
-        if keys.contains(&key.as_str()) {
-            check(value, of, &join(at, key), out);
-        } else {
-            out.push(*key_pos, format!("`{}`: {unknown}", join(at, key)));
+        let own = known.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+        if let (None, Err(message)) = (own, (name.check)(key)) {
+            out.push(*key_pos, message);
         }
+        check(value, own.unwrap_or(of), &join(at, key), out);
     }
 }
 
@@ -240,8 +248,11 @@ fn check_groups(
         }
         for second in given.iter().skip(1) {
             let (first, second_key) = (&given[0].key, &second.key);
+            // In a list there is room for another entry.
+            let way_out = if at.ends_with(']') { "give the other an entry of its own" } else { "leave one out" };
+            let name = shape.name;
             let message =
-                format!("`{at}`: `{second_key}` stands beside `{first}`; a step does one thing, make it two steps");
+                format!("`{at}`: `{second_key}` stands beside `{first}`; a {name} takes one of them, {way_out}");
             out.push(second.key_pos, message);
         }
     }

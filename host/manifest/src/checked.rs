@@ -4,7 +4,8 @@ use crate::finding::Findings;
 use crate::plan::{Environment, Plan};
 use crate::shape::Value;
 use crate::spans::Spans;
-use crate::{build, check_shape, columns, keys, privacy, yaml};
+use crate::{bindings, build, check_shape, columns, keys, privacy, yaml};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What came of a manifest without findings.
@@ -14,7 +15,9 @@ pub struct Checked {
     pub plan: Plan,
     /// What the dataset is, for people.
     pub description: Option<String>,
-    /// Where it can run. `local` is always there, with nothing bound where the manifest binds nothing.
+    /// What columns of the schema are, for people, by name.
+    pub descriptions: BTreeMap<String, String>,
+    /// Where it can run. `local` is always there and first, with nothing bound where the manifest binds nothing.
     pub environments: Vec<Environment>,
     /// Folder of the rules, resolved against the manifest's folder.
     pub rules_path: Option<PathBuf>,
@@ -64,6 +67,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Checked, Findings> {
     if !checked.plan.schema.is_empty() {
         columns::check(&checked.plan, &checked.spans, &mut out);
         privacy::check(&checked.plan, &checked.spans, &mut out);
+        bindings::check(&checked, &mut out);
     }
     out.into_result(checked)
 }

@@ -21,6 +21,9 @@ pub(crate) fn check(plan: &Plan, spans: &Spans, out: &mut Findings) {
     for (n, partition) in plan.silver.partition_by.iter().enumerate() {
         columns.check_partition(partition, spans.locate(&Place::Partition(n)), out);
     }
+    for (n, column) in plan.dedup.iter().flat_map(|dedup| &dedup.columns).enumerate() {
+        columns.exists(column, || spans.locate(&Place::Pointer(&format!("/dedup/columns/{n}"))), out);
+    }
     for (n, gold) in plan.gold.iter().enumerate() {
         columns.check_reads(&gold.rule, Owner::Gold(n), spans, out);
         columns.check_gold(n, gold, spans, out);
@@ -28,20 +31,21 @@ pub(crate) fn check(plan: &Plan, spans: &Spans, out: &mut Findings) {
 }
 
 /// The columns at one place of the pipeline.
-struct Columns<'p> {
+pub(crate) struct Columns<'p> {
     plan: &'p Plan,
     /// Types; none where a step wrote the column, since only the rule knows what it makes of it.
     types: BTreeMap<&'p str, Option<Type>>,
 }
 
+/// A type as it arrives.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Type {
-    ty: ColumnType,
-    json: bool,
+pub(crate) struct Type {
+    pub(crate) ty: ColumnType,
+    pub(crate) json: bool,
 }
 
 impl Type {
-    fn shown(self) -> String {
+    pub(crate) fn shown(self) -> String {
         if self.json { "json".to_owned() } else { self.ty.to_string() }
     }
 }
@@ -56,13 +60,22 @@ impl<'p> Columns<'p> {
         Self { plan, types }
     }
 
+    /// Those of silver, where nothing is wrong with the steps.
+    pub(crate) fn of_silver(plan: &'p Plan) -> Self {
+        let mut columns = Self::arriving(plan);
+        let written = plan.steps.iter().flat_map(|step| writes(&step.what));
+        columns.types.extend(written.map(|column| (column.as_str(), None)));
+        columns
+    }
+
     fn check_reads(&self, rule: &RuleUse, owner: Owner, spans: &Spans, out: &mut Findings) {
         for column in &rule.reads {
             self.exists(column, || spans.locate(&Place::Reads(owner, column)), out);
         }
     }
 
-    fn exists(&self, column: &str, pos: impl Fn() -> Pos, out: &mut Findings) -> bool {
+    /// Whether the column exists; reports it where it does not.
+    pub(crate) fn exists(&self, column: &str, pos: impl Fn() -> Pos, out: &mut Findings) -> bool {
         let known = self.types.contains_key(column);
         if !known {
             out.push(pos(), format!("there is no column `{column}` here{}", self.way_out(column)));
@@ -97,7 +110,7 @@ impl<'p> Columns<'p> {
     }
 
     /// The type, where it is sure.
-    fn type_of(&self, column: &str) -> Option<Type> {
+    pub(crate) fn type_of(&self, column: &str) -> Option<Type> {
         self.types.get(column).copied().flatten()
     }
 

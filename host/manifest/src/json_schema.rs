@@ -118,10 +118,16 @@ fn value(value: &Value) -> Map<String, Json> {
             "minProperties": min,
             "maxProperties": max,
         })),
-        Value::Known { keys, of, .. } => {
-            let properties: Map<String, Json> =
-                keys.iter().map(|key| ((*key).to_owned(), Json::Object(self::value(of)))).collect();
-            map(json!({"type": "object", "properties": properties, "additionalProperties": false}))
+        Value::Known { known, name, of, max } => {
+            let own = |(key, value): &(&str, Value)| ((*key).to_owned(), Json::Object(self::value(value)));
+            let properties: Map<String, Json> = known.iter().map(own).collect();
+            map(json!({
+                "type": "object",
+                "properties": properties,
+                "propertyNames": text_form(name),
+                "additionalProperties": self::value(of),
+                "maxProperties": max,
+            }))
         }
         Value::Either { single, many } => map(json!({"anyOf": [self::value(single), self::value(many)]})),
     }
@@ -268,12 +274,12 @@ mod tests {
     fn every_key_explains_itself_and_stands_in_a_good_manifest() {
         let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/manifests/good");
         let text = |name: &str| fs::read_to_string(good.join(name).join("pipeline.yaml")).unwrap();
-        let text = text("every-key") + &text("every-csv-key");
+        let text = text("every-key") + &text("every-csv-key") + &text("every-aws-key");
         let schema = schema();
         for (key, property) in properties(&schema) {
             assert!(property["description"].as_str().is_some_and(|doc| doc.len() > 5), "{key}");
             assert!(text.contains(&format!("{key}: ")) || text.contains(&format!("{key}:\n")), "{key}");
         }
-        assert!(properties(&schema).len() > 60);
+        assert!(properties(&schema).len() > 110);
     }
 }

@@ -1,5 +1,7 @@
 //! The table of keys: everything that a manifest may say, with meaning, unit, default and range.
 
+pub(crate) mod aws;
+
 use crate::names;
 use crate::shape::{Key, Shape, Value};
 use crate::yaml::Node;
@@ -64,6 +66,12 @@ pub(crate) static MANIFEST: Shape = Shape {
             wrong year cannot close every window.",
         )
         .or("1d"),
+        Key::new(
+            "dedup",
+            object(&DEDUP),
+            "How records that a producer sent twice are recognised: the later ones are left out and counted, reason \
+            `duplicate`.",
+        ),
         Key::new("segment", object(&SEGMENT), "When a segment closes and is committed: at the first of these."),
         Key::new("batch", object(&BATCH), "When a batch closes and goes to the rules: at the first of these."),
         Key::new(
@@ -71,7 +79,11 @@ pub(crate) static MANIFEST: Shape = Shape {
             object(&TOKEN),
             "Where the key of pseudonyms comes from. Needed where a step is granted `token`.",
         ),
-        Key::new("environments", ENVIRONMENTS, "Where the pipeline runs, by name."),
+        Key::new(
+            "environments",
+            ENVIRONMENTS,
+            "Where the pipeline runs, by name. `local` is this machine; any other is on AWS.",
+        ),
     ],
 };
 
@@ -88,10 +100,14 @@ const STEPS: Value = Value::List {
     max: MAX_STEPS,
 };
 
+/// Most environments. Real manifests have two or three.
+const MAX_ENVIRONMENTS: usize = 64;
+
 const ENVIRONMENTS: Value = Value::Known {
-    keys: &["local"],
-    of: &object(&LOCAL),
-    unknown: "only the environment `local` exists in this version; leave the others out",
+    known: &[("local", object(&LOCAL))],
+    name: &names::NAME,
+    of: &object(&aws::AWS),
+    max: MAX_ENVIRONMENTS,
 };
 
 const COLUMNS: Value = Value::List { of: &Value::Text(&names::COLUMN_REF), min: 0, max: MAX_COLUMNS };
@@ -107,12 +123,8 @@ fn pick_step(node: &Node) -> usize {
     usize::from(node.get("check").is_some() && !is_rule)
 }
 
-const COMPRESSION: Value = Value::Choice(&[
-    ("auto", "by the first bytes of each file"),
-    ("none", "plain"),
-    ("gzip", "gzip"),
-    ("zstd", "Zstandard"),
-]);
+const COMPRESSION: Value =
+    Value::Choice(&[("auto", "by the first bytes"), ("none", "plain"), ("gzip", "gzip"), ("zstd", "Zstandard")]);
 
 const UNKNOWN_FIELDS: Value = Value::Choice(&[
     ("drop", "leave them out"),
@@ -131,7 +143,7 @@ macro_rules! source_keys {
             )
             .required(),
             $($key,)*
-            Key::new("compression", COMPRESSION, "Compression of the input files.").or("auto"),
+            Key::new("compression", COMPRESSION, "Compression of what arrives: files, or payloads of a stream.").or("auto"),
             Key::new("unknown_fields", UNKNOWN_FIELDS, "What becomes of fields that the schema does not name.").or("drop"),
             Key::new(
                 "max_record_bytes",
@@ -388,6 +400,24 @@ static WINDOW: Shape = Shape {
             "A shard that gives nothing for so long holds no window open.",
         )
         .or("5m"),
+    ],
+};
+
+static DEDUP: Shape = Shape {
+    name: "dedup",
+    doc: "How records that a producer sent twice are recognised, within one shard and those it came from.",
+    one_of: &[],
+    any_of: &[],
+    keys: &[
+        Key::new("columns", SOME_COLUMNS, "Columns of silver that have the same values.").required(),
+        Key::new("window", Value::Time { min: SECOND, max: 7 * DAY }, "How long after the first a double may arrive.")
+            .or("10m"),
+        Key::new(
+            "keys",
+            Value::Count { min: 1, max: 100_000_000 },
+            "Keys remembered of each shard at most; each takes about 64 bytes of memory.",
+        )
+        .or("1_000_000"),
     ],
 };
 

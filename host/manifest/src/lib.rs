@@ -8,12 +8,13 @@
 //!   where in the text a thing stands, for findings that only appear later (a rule refuses its configuration).
 //!
 //! The phases: YAML to a tree with positions (`yaml`), the tree against the table of keys (`check_shape`, `keys`), the
-//! tree to a plan (`build`), the plan against itself (`columns`, `privacy`). Each phase reports all that it finds; the
+//! tree to a plan (`build`), the plan against itself (`columns`, `privacy`) and its environments (`bindings`). Each phase reports all that it finds; the
 //! first that makes the next senseless ends the work. The JSON Schema for editors ([`json_schema`]) is written from the
 //! same table of keys, so the two cannot disagree.
 //!
 //! The crate is pure apart from [`load`], which reads one file.
 
+mod bindings;
 mod build;
 mod check_shape;
 mod checked;
@@ -34,6 +35,7 @@ mod shape;
 mod spans;
 mod steps;
 mod suggest;
+mod time;
 mod units;
 mod view;
 mod yaml;
@@ -43,9 +45,10 @@ pub use finding::{Finding, Findings, Pos};
 pub use json_schema::json_schema;
 pub use load::{LoadError, load, manifest_file};
 pub use plan::{
-    BatchPlan, Compression, CsvHeader, Environment, Format, GoldPlan, JsonRecords, Late, Limits, Otherwise, Partition,
-    PartitionOf, Plan, RuleUse, SchemaColumn, SegmentPlan, SilverPlan, StepPlan, StepWhat, TokenPlan, UnknownFields,
-    WindowPlan,
+    AwsEnvironment, AwsSource, BatchPlan, Compression, CsvHeader, DedupPlan, Environment, Expired, FirehoseSpec,
+    Format, GoldPlan, JsonRecords, KinesisSpec, KplOutOfRange, Late, LeaseSpec, Limits, LoadFrom, Otherwise, Partition,
+    PartitionOf, Plan, RedshiftSpec, RedshiftTable, RuleUse, S3SourceSpec, S3Spec, SchemaColumn, SegmentPlan,
+    SilverPlan, StartSpec, StepPlan, StepWhat, TokenPlan, UnknownFields, WindowPlan,
 };
 pub use spans::{Owner, Place, Spans};
 pub use suggest::{nearest, way_out};

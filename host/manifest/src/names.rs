@@ -1,5 +1,7 @@
 //! Forms of text: names, types, ranges of versions, partitions.
 
+pub(crate) mod aws;
+
 use crate::plan::{Partition, PartitionOf};
 use crate::shape::Text;
 use crate::suggest::nearest;

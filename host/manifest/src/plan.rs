@@ -3,6 +3,13 @@
 //! A plan says what is done; where it runs (folders, streams) stands apart in [`Environment`] and does not enter the
 //! plan's digest.
 
+mod aws;
+
+pub use aws::{
+    AwsEnvironment, AwsSource, Expired, FirehoseSpec, KinesisSpec, KplOutOfRange, LeaseSpec, LoadFrom, RedshiftSpec,
+    RedshiftTable, S3SourceSpec, S3Spec, StartSpec,
+};
+
 use serde::Serialize;
 use sluice_batch::{ColumnType, Field, digest_hex};
 use sluice_ports::RuleKind;
@@ -28,6 +35,9 @@ pub struct Plan {
     pub silver: SilverPlan,
     /// The bronze layer.
     pub bronze: bool,
+    /// How records that a producer sent twice are recognised, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<DedupPlan>,
     /// Aggregates.
     pub gold: Vec<GoldPlan>,
     /// How far an event time may lie ahead of the arrival. Default 1 day.
@@ -283,6 +293,17 @@ pub enum Late {
     Output,
 }
 
+/// How records that a producer sent twice are recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DedupPlan {
+    /// Columns of silver whose values are the same.
+    pub columns: Vec<String>,
+    /// How long after the first a double may arrive. Default 10 minutes.
+    pub window: Duration,
+    /// Keys remembered of each shard at most. Default 1,000,000.
+    pub keys: usize,
+}
+
 /// When a segment closes: at the first of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SegmentPlan {
@@ -337,6 +358,8 @@ pub struct Environment {
     pub compression: Compression,
     /// Folder of the lake, resolved against the manifest's folder.
     pub data_dir: Option<PathBuf>,
+    /// What it binds on AWS. Nothing for `local`.
+    pub aws: Option<AwsEnvironment>,
 }
 
 /// Compression of files.

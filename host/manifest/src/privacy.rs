@@ -19,7 +19,7 @@ pub(crate) fn check(plan: &Plan, spans: &Spans, out: &mut Findings) {
 }
 
 /// Whether the column holds personal data that no step redacts. All steps come before silver.
-fn in_the_clear<'p>(plan: &'p Plan, column: &str) -> Option<&'p str> {
+pub(crate) fn in_the_clear<'p>(plan: &'p Plan, column: &str) -> Option<&'p str> {
     let pii = plan.schema.iter().find(|known| known.name == column)?.pii.as_deref()?;
     (!is_redacted(plan, column)).then_some(pii)
 }

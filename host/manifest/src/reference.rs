@@ -31,17 +31,18 @@ fn table(at: &str, shapes: &[&'static Shape], text: &mut String) {
             *text += &row(key);
         }
         for key in shape.keys {
-            let (at, shapes) = below(at, key.name, &key.value);
-            // Limits are the same everywhere: they stand once.
-            if !shapes.is_empty() && !text.contains(&format!("\n{}\n", shapes[0].doc)) {
-                table(&at, &shapes, text);
+            for (at, shapes) in below(at, key.name, &key.value) {
+                // Limits are the same everywhere: they stand once.
+                if !text.contains(&format!("\n{}\n", shapes[0].doc)) {
+                    table(&at, &shapes, text);
+                }
             }
         }
     }
 }
 
 /// The shapes under a value, and where they stand.
-fn below(at: &str, key: &str, value: &Value) -> (String, Vec<&'static Shape>) {
+fn below(at: &str, key: &str, value: &'static Value) -> Vec<(String, Vec<&'static Shape>)> {
     let at = if at.is_empty() {
         key.to_owned()
     } else if key.is_empty() {
@@ -50,13 +51,16 @@ fn below(at: &str, key: &str, value: &Value) -> (String, Vec<&'static Shape>) {
         format!("{at}.{key}")
     };
     match value {
-        Value::Object(shape) => (at, vec![shape]),
-        Value::Variants { shapes, .. } => (at, shapes.to_vec()),
+        Value::Object(shape) => vec![(at, vec![*shape])],
+        Value::Variants { shapes, .. } => vec![(at, shapes.to_vec())],
         Value::List { of, .. } => below(&format!("{at}[]"), "", of),
         Value::Named { of, .. } => below(&format!("{at}.NAME"), "", of),
-        Value::Known { keys, of, .. } => below(&format!("{at}.{}", keys.join("|")), "", of),
+        Value::Known { known, of, .. } => {
+            let own = known.iter().flat_map(|(key, value)| below(&at, key, value));
+            own.chain(below(&format!("{at}.NAME"), "", of)).collect()
+        }
         Value::Either { many, .. } => below(&at, "", many),
-        _ => (at, Vec::new()),
+        _ => Vec::new(),
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) enum Value {
     Variants { pick: fn(&Node) -> usize, shapes: &'static [&'static Shape] },
     /// A mapping whose keys are names.
     Named { name: &'static Text, of: &'static Value, min: usize, max: usize },
-    /// A mapping whose keys are known and none of which has a meaning of its own.
-    Known { keys: &'static [&'static str], of: &'static Value, unknown: &'static str },
+    /// A mapping whose keys are names, some of which have a meaning of their own.
+    Known { known: &'static [(&'static str, Value)], name: &'static Text, of: &'static Value, max: usize },
     /// One form for a single value, another for a list or mapping.
     Either { single: &'static Value, many: &'static Value },
 }

@@ -44,8 +44,8 @@ fn every_broken_manifest_gets_the_findings_expected() {
 }
 
 #[test]
-fn at_least_forty_broken_manifests_are_tried() {
-    assert!(cases("broken").len() >= 40);
+fn at_least_eighty_broken_manifests_are_tried() {
+    assert!(cases("broken").len() >= 80);
 }
 
 #[test]
@@ -64,8 +64,17 @@ fn a_default_written_out_changes_nothing() {
 }
 
 #[test]
+fn environments_do_not_enter_the_digest() {
+    let case = cases("good").into_iter().find(|case| case.ends_with("every-aws-key")).unwrap();
+    let text = text(&case);
+    let (without, _) = text.split_once("environments:").unwrap();
+    let digest = |text: &str| parse(text, Path::new("m")).unwrap().plan.digest();
+    assert_eq!(digest(&text), digest(without));
+}
+
+#[test]
 fn every_key_gets_into_the_plan() {
-    for name in ["every-key", "every-csv-key"] {
+    for name in ["every-key", "every-csv-key", "every-aws-key"] {
         let checked = good(name);
         let said = serde_json::json!({
             "plan": checked.plan,

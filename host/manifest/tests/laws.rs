@@ -9,8 +9,10 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn every_key() -> String {
-    fs::read_to_string(repository().join("tests/manifests/good/every-key/pipeline.yaml")).unwrap()
+/// Two manifests that between them have every key of JSON sources and of environments.
+fn every_key() -> [String; 2] {
+    let good = repository().join("tests/manifests/good");
+    ["every-key", "every-aws-key"].map(|name| fs::read_to_string(good.join(name).join("pipeline.yaml")).unwrap())
 }
 
 /// Words that make or break manifests.
@@ -59,9 +61,10 @@ proptest! {
 
     #[test]
     fn a_manifest_with_holes_and_patches_gives_a_plan_or_findings(
+        which in 0..2usize,
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0..12usize, 0..WORDS.len()), 1..6)
     ) {
-        let mut text: Vec<char> = every_key().chars().collect();
+        let mut text: Vec<char> = every_key()[which].chars().collect();
         for (at, cut, word) in edits {
             let at = at.index(text.len() + 1);
             let end = (at + cut).min(text.len());
@@ -74,9 +77,10 @@ proptest! {
 
     #[test]
     fn lines_taken_out_or_doubled_give_a_plan_or_findings(
+        which in 0..2usize,
         picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..5)
     ) {
-        let text = every_key();
+        let text = every_key()[which].clone();
         let mut lines: Vec<&str> = text.lines().collect();
         for (pick, double) in picks {
             let at = pick.index(lines.len());
