@@ -6,6 +6,7 @@
 mod support;
 
 mod appends;
+mod aws;
 mod cli;
 mod corpus;
 mod crash;

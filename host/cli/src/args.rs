@@ -20,8 +20,19 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run a pipeline until its input ends.
     Run(RunArgs),
-    /// Ask the embedded warehouse.
+    /// Ask the warehouse.
     Query(QueryArgs),
+    /// Put files into a pipeline's stream, record by record.
+    Put(PutArgs),
+    /// Load what is committed into a pipeline's warehouse.
+    Load(LoadArgs),
+    /// Deliver again what was committed and has not arrived in the warehouse.
+    Replay(ReplayArgs),
+    /// Print the statements that make a warehouse's tables.
+    Ddl(PipelineArgs),
+    /// What a pipeline needs of an AWS account, and whether it is there.
+    #[command(subcommand)]
+    Aws(AwsCommand),
     /// Build and inspect rules.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -64,6 +75,12 @@ pub(crate) struct RunArgs {
     /// Go on at the end of the input and take what is appended, until SIGINT or SIGTERM.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Of a stream, read only up to where it stands now, close all windows, load, and end.
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) until_caught_up: bool,
+    /// Where another process holds the lease, fail at once instead of standing by.
+    #[arg(long)]
+    pub(crate) no_standby: bool,
     /// Leave windows open at the end of the input.
     #[arg(long)]
     pub(crate) keep_open: bool,
@@ -85,7 +102,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct QueryArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-    /// The query. Tables: `silver`, `quarantine`, and each gold by its name.
+    /// The query. Tables of the embedded warehouse: `silver`, `quarantine`, and each gold by its name; elsewhere those
+    /// of the warehouse, with their schema.
     pub(crate) sql: String,
     /// Folder of the lake.
     #[arg(long, value_name = "DIR")]
@@ -96,6 +114,75 @@ pub(crate) struct QueryArgs {
     /// Rows as a JSON list of objects.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PutArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Files or folders, in the dataset's format.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Bytes of a record of the stream, about: rows are put together up to this. 0: each row is a record of its own.
+    #[arg(long, value_name = "BYTES", default_value_t = 25_000, value_parser = clap::value_parser!(u32).range(0..=10_485_760))]
+    pub(crate) record_bytes: u32,
+    /// Field of JSON records whose value is the partition key; each row is then a record of its own, and the rows of a
+    /// key arrive in their order.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) key: Option<String>,
+    /// Calls at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) concurrency: u16,
+    /// End with one JSON object that says what was put.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoadArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Go on looking for new objects until SIGINT or SIGTERM.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// End with one JSON object that says what was loaded.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Only this segment.
+    #[arg(long, value_name = "N")]
+    pub(crate) commit: Option<u64>,
+    /// Say what would be delivered, and deliver nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// End with one JSON object that says what was delivered.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AwsCommand {
+    /// Print the roles and resources that a pipeline needs.
+    Plan {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// As Terraform instead of JSON.
+        #[arg(long)]
+        terraform: bool,
+    },
+    /// Check access, streams, buckets, tables and competing loaders before a run.
+    Doctor {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

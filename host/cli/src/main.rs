@@ -2,9 +2,10 @@
 //!
 //! Everything that knows both sides of a port is here: `bind` turns a manifest and a folder of rules into a pipeline,
 //! `commands` hold one file for each subcommand, `registry` finds and builds rules, `progress` and `report` talk to
-//! people. `exit` says what exit codes mean.
+//! people, `aws` binds what a manifest says of an account. `exit` says what exit codes mean.
 
 mod args;
+mod aws;
 mod bind;
 mod commands;
 mod exit;

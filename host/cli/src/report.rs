@@ -1,5 +1,6 @@
 //! The closing account: a table for people, one JSON object for machines.
 
+use crate::aws::warehouse::{Pass, problems};
 use serde_json::{Value, json};
 use sluice_batch::OriginAccount;
 use sluice_flow::Summary;
@@ -17,7 +18,7 @@ fn reasons(total: &OriginAccount) -> BTreeMap<&str, u64> {
 }
 
 /// One JSON object that holds the account.
-pub(crate) fn json(dataset: &str, summary: &Summary, elapsed: Duration) -> Value {
+pub(crate) fn json(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, elapsed: Duration) -> Value {
     let total = summary.account.total();
     let gold = &summary.account.gold;
     let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
@@ -44,6 +45,10 @@ pub(crate) fn json(dataset: &str, summary: &Summary, elapsed: Duration) -> Value
             "append": seconds(summary.append),
             "commit": seconds(summary.commit),
         },
+        "delivered": summary.delivered,
+        "loaded": warehouse.map(|pass| &pass.loads.tables),
+        "gaps": warehouse.map(|pass| &pass.gaps),
+        "not_delivered": warehouse.map(|pass| &pass.failed),
         "stopped": summary.stopped,
         "notes": summary.notes,
         "broken": summary.broken,
@@ -51,7 +56,7 @@ pub(crate) fn json(dataset: &str, summary: &Summary, elapsed: Duration) -> Value
 }
 
 /// The account as people read it.
-pub(crate) fn text(dataset: &str, summary: &Summary, elapsed: Duration) -> String {
+pub(crate) fn text(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, elapsed: Duration) -> String {
     let total = summary.account.total();
     let rate = total.read as f64 / elapsed.as_secs_f64().max(1e-9);
     let mut lines = vec![("read", total.read), ("silver", total.silver)];
@@ -62,8 +67,11 @@ pub(crate) fn text(dataset: &str, summary: &Summary, elapsed: Duration) -> Strin
     let reasons = reasons(&total);
     let indented: Vec<(String, u64)> = reasons.iter().map(|(reason, count)| (format!("  {reason}"), *count)).collect();
     let gold = summary.account.gold.iter().map(|(name, gold)| (format!("gold {name}"), gold.rows));
-    let all: Vec<(String, u64)> =
-        lines.into_iter().map(|(name, count)| (name.to_owned(), count)).chain(indented).chain(gold).collect();
+    let delivered = summary.delivered.iter().map(|delivered| ("delivered".to_owned(), delivered.rows));
+    let tables = warehouse.iter().flat_map(|pass| &pass.loads.tables);
+    let loaded = tables.map(|table| (format!("loaded {}", table.table), table.rows));
+    let lines = lines.into_iter().map(|(name, count)| (name.to_owned(), count));
+    let all: Vec<(String, u64)> = lines.chain(indented).chain(gold).chain(delivered).chain(loaded).collect();
     let name_width = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let shown: Vec<String> = all.iter().map(|(_, count)| grouped(*count)).collect();
     let count_width = shown.iter().map(String::len).max().unwrap_or(0);
@@ -75,6 +83,9 @@ pub(crate) fn text(dataset: &str, summary: &Summary, elapsed: Duration) -> Strin
     }
     for note in &summary.notes {
         let _ = writeln!(out, "note: {note}");
+    }
+    for problem in warehouse.iter().flat_map(|pass| problems(pass)) {
+        let _ = writeln!(out, "{problem}");
     }
     for broken in &summary.broken {
         let _ = writeln!(out, "broken input: {broken}");
@@ -111,12 +122,12 @@ mod tests {
         let origin = summary.account.origin(&ShardRef::new("s", "0"));
         *origin = OriginAccount { read: 1500, silver: 1498, ..OriginAccount::default() };
         origin.quarantined.insert(Reject::new("checks", "bad"), 2);
-        let text = text("orders", &summary, Duration::from_secs(1));
+        let text = text("orders", &summary, None, Duration::from_secs(1));
         assert_eq!(
             text,
             "orders: 1 segments in 1.00 s, 1,500 records/s\n  read         1,500\n  silver       1,498\n  quarantined      \
              2\n    bad            2\n"
         );
-        assert_eq!(json("orders", &summary, Duration::from_secs(1))["reasons"]["bad"], 2);
+        assert_eq!(json("orders", &summary, None, Duration::from_secs(1))["reasons"]["bad"], 2);
     }
 }

@@ -1,12 +1,18 @@
 //! One file for each subcommand.
 
+mod aws;
 mod check;
+mod ddl;
+mod load;
 mod plugin;
+mod put;
 mod query;
+mod replay;
 mod run;
+mod run_aws;
 
 use crate::args::Command;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::process::ExitCode;
 
 /// Does what was asked. Findings are printed; other failures are returned.
@@ -15,10 +21,21 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Check(args) => check::check(&args),
         Command::Run(args) => run::run(&args),
         Command::Query(args) => query::query(&args),
+        Command::Put(args) => put::put(&args),
+        Command::Load(args) => load::load(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Ddl(args) => ddl::ddl(&args),
+        Command::Aws(command) => aws::aws(&command),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Schema => {
             println!("{}", sluice_manifest::json_schema());
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// The runtime of a command.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    built.context("the runtime could not be started")
 }

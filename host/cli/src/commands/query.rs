@@ -1,8 +1,12 @@
 //! `sluice query`.
 
 use crate::args::QueryArgs;
+use crate::aws::Account;
+use crate::bind::Bound;
 use crate::{bind, lake};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use sluice_local::{DirLog, DirStore};
 use sluice_ports::Warehouse;
 use sluice_sql::{LakeWarehouse, format};
@@ -11,15 +15,11 @@ use std::sync::Arc;
 
 pub(crate) fn query(args: &QueryArgs) -> Result<ExitCode> {
     let bound = bind::bind(&args.pipeline, None, bind::Purpose::Check, false)?;
-    let dataset = bound.checked.plan.dataset.clone();
-    let data_dir = lake::data_dir(args.data_dir.as_deref(), &bound.environment, &dataset);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not be started")?;
-    let (schema, batches) = runtime.block_on(async {
-        let store = DirStore::open(&data_dir)?;
-        let tables = lake::tables(&DirLog::new(&data_dir), &dataset, bound.pipeline.tables()?).await?;
-        let warehouse = LakeWarehouse::new(Arc::new(store), Some(data_dir.clone()), tables);
-        anyhow::Ok(warehouse.query(&args.sql).await?)
+    let (schema, batches) = super::runtime()?.block_on(async {
+        match bound.environment.aws {
+            Some(_) => on_aws(args, &bound).await,
+            None => embedded(args, &bound).await,
+        }
     })?;
     let out = &mut std::io::stdout().lock();
     let written = if args.csv {
@@ -34,4 +34,25 @@ pub(crate) fn query(args: &QueryArgs) -> Result<ExitCode> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         done => done.map(|()| ExitCode::SUCCESS).context("standard output"),
     }
+}
+
+/// Over what is committed in the lake's folder.
+async fn embedded(args: &QueryArgs, bound: &Bound) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let dataset = &bound.checked.plan.dataset;
+    let data_dir = lake::data_dir(args.data_dir.as_deref(), &bound.environment, dataset);
+    let store = DirStore::open(&data_dir)?;
+    let tables = lake::tables(&DirLog::new(&data_dir), dataset, bound.pipeline.tables()?).await?;
+    let warehouse = LakeWarehouse::new(Arc::new(store), Some(data_dir.clone()), tables);
+    Ok(warehouse.query(&args.sql).await?)
+}
+
+/// Of the environment's warehouse.
+async fn on_aws(args: &QueryArgs, bound: &Bound) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let name = &bound.environment.name;
+    if args.data_dir.is_some() {
+        bail!("`--data-dir` is for a lake on this machine; environment `{name}` has a warehouse of its own");
+    }
+    let account = Account::connect(bound).await?;
+    let loader = account.loader()?.with_context(|| format!("environment `{name}` has no warehouse to ask"))?;
+    Ok(loader.query(&args.sql).await?)
 }

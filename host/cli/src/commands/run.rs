@@ -1,11 +1,13 @@
 //! `sluice run`.
 
+use super::run_aws;
 use crate::args::RunArgs;
+use crate::aws::warehouse::Pass;
 use crate::bind::{self, Bound};
 use crate::exit::INPUT;
 use crate::progress::Display;
 use crate::{lake, report};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sluice_flow::{FlowError, Options, Ports, Progress, Summary};
 use sluice_local::{DirLog, DirStore, FileSource, FileSourceConfig};
 use sluice_ports::{Alert, Alerts, SystemClock};
@@ -19,29 +21,43 @@ use tokio::sync::watch;
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let bound = bind::bind(&args.pipeline, args.batch_rows, bind::Purpose::Run { threads: threads(args) }, false)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("the runtime could not be started")?;
+    let runtime = super::runtime()?;
     let dataset = bound.checked.plan.dataset.clone();
     let begun = Instant::now();
-    let summary = runtime.block_on(flow(args, bound)).with_context(|| dataset.clone())?;
+    let on_aws = bound.environment.aws.is_some();
+    let done = runtime.block_on(async {
+        match on_aws {
+            true => run_aws::flow(args, bound).await,
+            false => Ok(Done { summary: flow(args, bound).await?, warehouse: None }),
+        }
+    });
+    let done = done.with_context(|| dataset.clone())?;
     let elapsed = begun.elapsed();
+    let (summary, warehouse) = (&done.summary, done.warehouse.as_ref());
     if args.json {
-        println!("{}", report::json(&dataset, &summary, elapsed));
+        println!("{}", report::json(&dataset, summary, warehouse, elapsed));
     } else {
-        print!("{}", report::text(&dataset, &summary, elapsed));
+        print!("{}", report::text(&dataset, summary, warehouse, elapsed));
     }
-    Ok(if summary.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
+    let clean = summary.broken.is_empty() && warehouse.is_none_or(|pass| !pass.has_set_aside());
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
 }
 
-fn threads(args: &RunArgs) -> usize {
+/// What a run did.
+pub(super) struct Done {
+    pub(super) summary: Summary,
+    pub(super) warehouse: Option<Pass>,
+}
+
+pub(super) fn threads(args: &RunArgs) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
     args.threads.map_or_else(processors, usize::from)
 }
 
-async fn flow(args: &RunArgs, bound: Bound) -> std::result::Result<Summary, anyhow::Error> {
+async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
+    if args.until_caught_up {
+        bail!("`--until-caught-up` is for streams; a run over files ends by itself");
+    }
     let data_dir = lake::data_dir(args.data_dir.as_deref(), &bound.environment, &bound.checked.plan.dataset);
     let source = FileSource::new(FileSourceConfig {
         paths: inputs(args, &bound)?,
@@ -55,8 +71,9 @@ async fn flow(args: &RunArgs, bound: Bound) -> std::result::Result<Summary, anyh
         log: Arc::new(DirLog::new(&data_dir)),
         clock: Arc::new(SystemClock::default()),
         alerts: Arc::new(LogAlerts),
+        delivery: None,
     };
-    let options = Options { threads: threads(args), follow: args.follow, keep_open: args.keep_open };
+    let options = Options { threads: threads(args), follow: args.follow, keep_open: args.keep_open, standby: false };
     let progress = Arc::new(Progress::default());
     let display = Display::start(progress.clone());
     let done = sluice_flow::run(bound.pipeline, ports, options, progress, stop_signal()?).await;
@@ -77,7 +94,7 @@ fn inputs(args: &RunArgs, bound: &Bound) -> Result<Vec<PathBuf>> {
 
 /// Turns true at the first SIGINT or SIGTERM: the run drains, commits and ends. A second signal ends it at once, which
 /// loses nothing either.
-fn stop_signal() -> Result<watch::Receiver<bool>> {
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>> {
     let (tell, told) = watch::channel(false);
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
@@ -92,7 +109,7 @@ fn stop_signal() -> Result<watch::Receiver<bool>> {
 }
 
 /// Alerts on the log, where there is nobody else to tell.
-struct LogAlerts;
+pub(super) struct LogAlerts;
 
 impl Alerts for LogAlerts {
     fn raise(&self, alert: Alert) {
