@@ -73,9 +73,11 @@ impl Readers {
     }
 
     async fn read_all(&self) -> Result<()> {
-        let is_stream = self.ports.source.is_stream();
-        // the shards of a stream, and all files that are followed, are open side by side: none of them ends soon
-        let permits = if self.options.follow || is_stream { Semaphore::MAX_PERMITS } else { self.options.threads };
+        let source = &self.ports.source;
+        let is_stream = source.is_stream();
+        // the shards of a stream, and files that are appended to, are open side by side: none of them ends soon
+        let all = is_stream || (self.options.follow && source.keeps_open());
+        let permits = if all { Semaphore::MAX_PERMITS } else { self.options.threads };
         let every = if is_stream { DISCOVER_SHARDS } else { DISCOVER };
         let slots = Arc::new(Semaphore::new(permits));
         let mut shards = Shards { known: crate::run::known(&self.known), ..Shards::default() };

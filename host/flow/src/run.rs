@@ -90,6 +90,7 @@ pub async fn run(
         progress.add_segment();
     }
     let known: BTreeMap<ShardRef, ShardState> = recovered.segments.shards().clone();
+    ports.source.committed(&ended(known.values())).await?;
     let (order_tx, order_rx) = bounded(options.threads * 2 + 2);
     let workers = Workers::start(&pipeline, options.threads);
     let (events_tx, events_rx) = mpsc::channel(options.threads + 1);
@@ -343,8 +344,7 @@ impl Appender {
         let closing = Closing::Fresh { active: &active, idle, end_of_input };
         if let Some(commit) = self.segments.close(closing).await? {
             self.committed(&commit);
-            let ended: Vec<ShardRef> = commit.shards.iter().filter(|s| s.ended).map(|s| s.shard.clone()).collect();
-            self.ports.source.committed(&ended).await?;
+            self.ports.source.committed(&ended(commit.shards.iter())).await?;
         }
         self.summary.commit += cpu_time().saturating_sub(begun);
         Ok(())
@@ -382,6 +382,11 @@ fn active(live: &BTreeMap<ShardRef, Duration>, follow: bool, gold: &Gold, now: D
     let idle = gold.bound.plan.window.idle;
     let quiet = |last: &Duration| follow && now.saturating_sub(*last) >= idle;
     live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
+}
+
+/// Shards that are read to their end.
+fn ended<'a>(shards: impl Iterator<Item = &'a ShardState>) -> Vec<ShardRef> {
+    shards.filter(|state| state.ended).map(|state| state.shard.clone()).collect()
 }
 
 /// Where a shard is read on from.

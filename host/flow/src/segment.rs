@@ -11,6 +11,7 @@ use crate::work::Processed;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use sluice_batch::{
     Account, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedRows, Layer, ObjectEntry, Origin, Position,
     ShardRef, ShardState,
@@ -25,6 +26,9 @@ use std::time::Duration;
 
 /// Rows of a gold object at most.
 const GOLD_ROWS: usize = 1 << 20;
+
+/// Objects put at once.
+const PUTS_AT_ONCE: usize = 8;
 
 /// What a segment is written to, and how.
 #[derive(Clone)]
@@ -389,31 +393,43 @@ impl Segments {
         Ok(ready)
     }
 
+    /// Puts objects, some at once: on a service each takes a while. They are finished in their order.
     async fn put_objects(&self, digest: &str, ready: Vec<Ready>) -> Result<Vec<ObjectEntry>> {
-        let mut entries = Vec::with_capacity(ready.len());
         let mut parts: BTreeMap<String, u32> = BTreeMap::new();
-        for object in ready {
-            let mut folder = object.layer.folder();
-            if !object.folder.is_empty() {
-                folder = format!("{folder}/{}", object.folder);
-            }
-            let part = parts.entry(folder.clone()).or_default();
-            let extension = if object.layer == Layer::State { "arrow" } else { "parquet" };
-            let name = format!("{folder}/{:012}-{}-{part:03}.{extension}", self.number, &digest[..16]);
-            *part += 1;
-            let entry = ObjectEntry {
-                layer: object.layer,
-                rows: object.rows,
-                size: object.bytes.len() as u64,
-                digest: hex(xxhash_rust::xxh3::xxh3_64(&object.bytes)),
-                name,
-            };
-            self.outside.store.put(&entry.name, Bytes::from(object.bytes)).await?;
+        let named: Vec<(ObjectEntry, Bytes)> =
+            ready.into_iter().map(|object| self.named(digest, object, &mut parts)).collect();
+        let store = &self.outside.store;
+        let puts = named.into_iter().map(|(entry, bytes)| async move {
+            store.put(&entry.name, bytes).await?;
+            Result::Ok(entry)
+        });
+        let mut puts = futures_util::stream::iter(puts).buffered(PUTS_AT_ONCE);
+        let mut entries = Vec::new();
+        while let Some(entry) = puts.next().await {
+            let entry = entry?;
             failpoint::hit(&format!("after-{}", object_kind(&entry.layer)));
             failpoint::hit("between-objects");
             entries.push(entry);
         }
         Ok(entries)
+    }
+
+    fn named(&self, digest: &str, object: Ready, parts: &mut BTreeMap<String, u32>) -> (ObjectEntry, Bytes) {
+        let mut folder = object.layer.folder();
+        if !object.folder.is_empty() {
+            folder = format!("{folder}/{}", object.folder);
+        }
+        let part = parts.entry(folder.clone()).or_default();
+        let extension = if object.layer == Layer::State { "arrow" } else { "parquet" };
+        let entry = ObjectEntry {
+            name: format!("{folder}/{:012}-{}-{part:03}.{extension}", self.number, &digest[..16]),
+            layer: object.layer,
+            rows: object.rows,
+            size: object.bytes.len() as u64,
+            digest: hex(xxhash_rust::xxh3::xxh3_64(&object.bytes)),
+        };
+        *part += 1;
+        (entry, Bytes::from(object.bytes))
     }
 
     async fn put(&self, kind: EntryKind, bytes: Vec<u8>) -> Result<()> {

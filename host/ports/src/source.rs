@@ -30,6 +30,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Whether its shards, where they are followed, stay open for what is appended, so that all must be open at once.
+    fn keeps_open(&self) -> bool {
+        true
+    }
+
     /// Tells that shards which are read to their end stand in a commit: what announced them may be forgotten.
     ///
     /// # Errors

@@ -24,7 +24,6 @@ pub(crate) enum Way {
 /// Servers, a pipeline, and what it was given.
 pub(crate) struct World {
     pub(crate) account: Account,
-    pub(crate) way: Way,
     folder: TempDir,
 }
 
@@ -96,7 +95,7 @@ impl World {
         account.firehose.create_stream(&delivery).expect("a delivery stream can be made");
         let folder = TempDir::new().expect("a folder can be made");
         write_pipeline(folder.path(), &manifest(way, added));
-        Self { account, way, folder }
+        Self { account, folder }
     }
 
     pub(crate) fn pipeline(&self) -> PathBuf {

@@ -126,7 +126,7 @@ impl Out {
             match item {
                 Item::Attribute(name, value) => attributes.push((name.clone(), self.expression(value))),
                 Item::Block(block) => {
-                    self.attributes(std::mem::take(&mut attributes));
+                    self.attributes(&std::mem::take(&mut attributes));
                     if n > 0 {
                         self.line("");
                     }
@@ -134,11 +134,11 @@ impl Out {
                 }
             }
         }
-        self.attributes(attributes);
+        self.attributes(&attributes);
     }
 
     /// Equals signs of neighbours on one line each stand below each other.
-    fn attributes(&mut self, attributes: Vec<(String, String)>) {
+    fn attributes(&mut self, attributes: &[(String, String)]) {
         for run in attributes.chunk_by(|one, next| !one.1.contains('\n') && !next.1.contains('\n')) {
             let width = run.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             for (name, value) in run {
@@ -164,8 +164,8 @@ impl Out {
             Value::List(items) => self.list(items),
             Value::Map(entries) => {
                 let mut inner = Self { text: String::new(), depth: self.depth + 1 };
-                let entries = entries.iter().map(|(name, value)| (key(name), inner.value(value))).collect();
-                inner.attributes(entries);
+                let entries: Vec<_> = entries.iter().map(|(name, value)| (key(name), inner.value(value))).collect();
+                inner.attributes(&entries);
                 format!("{{\n{}{}}}", inner.text, "  ".repeat(self.depth))
             }
         }

@@ -13,6 +13,9 @@ pub(super) const MAX_VARCHAR: u32 = 65_535;
 /// Length of a VARBYTE that says none: <https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html>.
 pub(super) const DEFAULT_VARBYTE: u32 = 64_000;
 
+/// Longest VARBYTE, same page.
+const MAX_VARBYTE: u32 = 1_024_000;
+
 /// A name between quotation marks.
 pub(super) fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -94,7 +97,8 @@ impl SqlType {
             "timestamp without time zone" | "timestamp" => Self::Timestamp,
             "date" => Self::Date,
             "character varying" | "varchar" => Self::Varchar(bytes(MAX_VARCHAR)),
-            "binary varying" | "varbyte" | "varbinary" => Self::Varbyte(bytes(DEFAULT_VARBYTE)),
+            // where a view does not tell how long, nothing is to be widened
+            "binary varying" | "varbyte" | "varbinary" => Self::Varbyte(bytes(MAX_VARBYTE)),
             "super" => Self::Super,
             _ => return None,
         })

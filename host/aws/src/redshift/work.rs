@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Statements of one batch. These limits: <https://docs.aws.amazon.com/redshift/latest/mgmt/data-api.html>.
 pub const MAX_STATEMENTS: usize = 40;
 /// Bytes of one statement.
-pub const MAX_STATEMENT_BYTES: usize = 100 * 1024;
+pub const MAX_STATEMENT_BYTES: usize = 100_000;
 /// Bytes of one row of a result.
 pub const MAX_ROW_BYTES: usize = 64 * 1024;
 /// Bytes of a result.

@@ -43,6 +43,36 @@ pub(crate) struct Account {
     pub(crate) log: S3Log,
 }
 
+/// Where records come from.
+#[derive(Clone)]
+pub(crate) enum Input {
+    /// A data stream.
+    Stream(Arc<KinesisSource>),
+    /// Objects under a prefix.
+    Files(Arc<S3Source>),
+}
+
+impl Input {
+    /// As the flow takes it.
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        match self {
+            Self::Stream(source) => source.clone(),
+            Self::Files(source) => source.clone(),
+        }
+    }
+
+    /// How far behind each shard of a stream is, milliseconds.
+    pub(crate) fn lag(&self) -> BTreeMap<String, i64> {
+        match self {
+            Self::Stream(source) => {
+                let each = source.lag().into_iter();
+                each.map(|lag| (lag.shard.to_string(), lag.behind_ms)).collect()
+            }
+            Self::Files(_) => BTreeMap::new(),
+        }
+    }
+}
+
 impl Account {
     /// Connects. Nothing is asked of the account yet.
     pub(crate) async fn connect(bound: &Bound) -> Result<Self> {
@@ -71,10 +101,12 @@ impl Account {
     }
 
     /// Where records come from. `until`: only up to where the stream stands now.
-    pub(crate) async fn source(&self, until: bool, follow: bool, alerts: Arc<dyn Alerts>) -> Result<Arc<dyn Source>> {
+    pub(crate) async fn source(&self, until: bool, follow: bool, alerts: Arc<dyn Alerts>) -> Result<Input> {
         match &self.spec.source {
-            AwsSource::Kinesis(spec) => Ok(Arc::new(self.kinesis(spec, until, alerts).await?)),
-            AwsSource::S3(spec) => Ok(Arc::new(S3Source::new(self.aws.clone(), self.files(spec, follow)))),
+            AwsSource::Kinesis(spec) => Ok(Input::Stream(Arc::new(self.kinesis(spec, until, alerts).await?))),
+            AwsSource::S3(spec) => {
+                Ok(Input::Files(Arc::new(S3Source::new(self.aws.clone(), self.files(spec, follow)))))
+            }
         }
     }
 

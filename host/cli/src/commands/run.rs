@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use sluice_flow::{FlowError, Options, Ports, Progress, Summary};
 use sluice_local::{DirLog, DirStore, FileSource, FileSourceConfig};
 use sluice_ports::{Alert, Alerts, SystemClock};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,14 +29,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let done = runtime.block_on(async {
         match on_aws {
             true => run_aws::flow(args, bound).await,
-            false => Ok(Done { summary: flow(args, bound).await?, warehouse: None }),
+            false => Ok(Done { summary: flow(args, bound).await?, warehouse: None, lag_ms: BTreeMap::new() }),
         }
     });
     let done = done.with_context(|| dataset.clone())?;
     let elapsed = begun.elapsed();
     let (summary, warehouse) = (&done.summary, done.warehouse.as_ref());
     if args.json {
-        println!("{}", report::json(&dataset, summary, warehouse, elapsed));
+        let mut account = report::json(&dataset, summary, warehouse, elapsed);
+        if on_aws {
+            account["lag_ms"] = serde_json::json!(done.lag_ms);
+        }
+        println!("{account}");
     } else {
         print!("{}", report::text(&dataset, summary, warehouse, elapsed));
     }
@@ -47,6 +52,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
 pub(super) struct Done {
     pub(super) summary: Summary,
     pub(super) warehouse: Option<Pass>,
+    /// How far behind each shard of a stream was at the end, milliseconds.
+    pub(super) lag_ms: BTreeMap<String, i64>,
 }
 
 pub(super) fn threads(args: &RunArgs) -> usize {

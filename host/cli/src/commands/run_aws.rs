@@ -3,7 +3,7 @@
 use super::run::{Done, LogAlerts, stop_signal, threads};
 use crate::args::RunArgs;
 use crate::aws::warehouse::{Pass, Warehouse};
-use crate::aws::{self, Account};
+use crate::aws::{self, Account, Input};
 use crate::bind::Bound;
 use crate::progress::Display;
 use anyhow::{Context, Result, bail};
@@ -28,8 +28,9 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
         delivery.check().await?;
     }
     let warehouse = Warehouse::of(&bound, &account)?.map(Arc::new);
+    let input = account.source(args.until_caught_up, follow, alerts.clone()).await?;
     let ports = Ports {
-        source: account.source(args.until_caught_up, follow, alerts.clone()).await?,
+        source: input.source(),
         store: account.store.clone(),
         log: Arc::new(account.log.clone()),
         clock: Arc::new(SystemClock::default()),
@@ -46,7 +47,9 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
     let (progress, stop) = (Arc::new(Progress::default()), stop_signal()?);
     let display = Display::start(progress.clone());
     let loading = warehouse.clone().map(|warehouse| Loading::start(account.clone(), warehouse, alerts));
+    let lags = tokio::spawn(tell_lags(input.clone()));
     let done = sluice_flow::run(pipeline, ports, options, progress, stop.clone()).await;
+    lags.abort();
     let loaded = match loading {
         Some(loading) => loading.stop().await,
         None => Pass::default(),
@@ -59,7 +62,20 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
         Some(warehouse) => Some(finish(&account, &warehouse, loaded, stop).await?),
         None => None,
     };
-    Ok(Done { summary, warehouse })
+    Ok(Done { summary, warehouse, lag_ms: input.lag() })
+}
+
+/// How often the log hears how far behind the shards are.
+const LAGS_EVERY: Duration = Duration::from_secs(30);
+
+/// Tells for each shard how far its newest record that was read lies behind.
+async fn tell_lags(input: Input) {
+    loop {
+        tokio::time::sleep(LAGS_EVERY).await;
+        for (shard, behind_ms) in input.lag() {
+            tracing::info!(target: "sluice::lag", shard, behind_ms, "{shard} is {behind_ms} ms behind");
+        }
+    }
 }
 
 fn refuse_local_arguments(args: &RunArgs) -> Result<()> {

@@ -66,18 +66,18 @@ impl Stream {
         if chance.hits(disorder.failing_objects) {
             let prefix = self.settings.error_prefix.render(oldest, "processing-failed", random_string);
             let body = error_lines(&buffer.records);
-            return Ok(vec![self.parcel(prefix, oldest, &body, due(now, disorder, chance))?]);
+            return Ok(vec![self.parcel(&prefix, oldest, &body, due(now, disorder, chance))?]);
         }
         let body = disordered(buffer.records, disorder, chance).concat();
         let copies = 1 + usize::from(chance.hits(disorder.doubled_objects));
         let parcel = |_| {
             let prefix = self.settings.prefix.render(oldest, "", random_string);
-            self.parcel(prefix, oldest, &body, due(now, disorder, chance))
+            self.parcel(&prefix, oldest, &body, due(now, disorder, chance))
         };
         (0..copies).map(parcel).collect()
     }
 
-    fn parcel(&self, prefix: String, oldest: SystemTime, body: &[u8], due: SystemTime) -> io::Result<Parcel> {
+    fn parcel(&self, prefix: &str, oldest: SystemTime, body: &[u8], due: SystemTime) -> io::Result<Parcel> {
         let time = Date::of(oldest).format("yyyy-MM-dd-HH-mm-ss");
         let key = format!("{prefix}{}-1-{time}-{}", self.name, Uuid::new_v4());
         let bucket = self.settings.bucket.clone();

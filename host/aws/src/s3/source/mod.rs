@@ -163,6 +163,11 @@ impl S3Source {
 
 #[async_trait]
 impl Source for S3Source {
+    /// Objects are whole when they are there.
+    fn keeps_open(&self) -> bool {
+        false
+    }
+
     async fn discover(&self, known: &[KnownShard]) -> Result<Vec<ShardInfo>> {
         let known = self.known(known)?;
         let State { catalogue, listed_at, queue } = &mut *self.state.lock().await;
