@@ -32,7 +32,7 @@ fn rules() -> Vec<Rule> {
         }
     }
     rules.push(Rule::new("GetRecords", Fault::ExpiredIterator).skip(9).times(2));
-    rules.push(Rule::new("PutRecordBatch", Fault::Partial { one_in: 3 }).skip(6).times(3));
+    rules.push(Rule::new("PutRecordBatch", Fault::Partial { one_in: 1 }).skip(6).times(3));
     rules.push(Rule::new("GetRecords", Fault::ExpiredToken).skip(14).times(1));
     rules
 }

@@ -6,6 +6,7 @@
 mod crash;
 mod faults;
 mod hosts;
+mod printed;
 mod retail;
 mod sources;
 mod world;

@@ -29,7 +29,7 @@ const PORT_ATTEMPTS: u32 = 5;
 const SUPERVISOR: &str = r#"
 "$1" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
   -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB \
-  -c max_wal_size=2GB -c timezone=UTC -c log_min_messages=warning -c deadlock_timeout=200ms \
+  -c max_wal_size=2GB -c timezone=UTC -c log_min_messages=warning -c deadlock_timeout=200ms -c enable_nestloop=off \
   </dev/null >"$2/log" 2>&1 &
 server=$!
 read -r _
