@@ -44,6 +44,7 @@ pub(crate) async fn recover(
     let (store, log, delivery) = (ports.store.clone(), ports.log.clone(), ports.delivery.clone());
     let outside = Outside { store, log, delivery, lease, threads };
     let restore = |number| Segments::restore(pipeline.clone(), outside.clone(), last.as_ref(), number);
+    outside.lease.check()?;
     ports.store.clean().await?;
     if let Some(entry) = entries.last().filter(|entry| entry.kind == EntryKind::Abort) {
         delete_aborted(ports, &read(ports, *entry).await?).await?;
@@ -58,7 +59,8 @@ pub(crate) async fn recover(
         match again {
             Ok((segments, commit)) => {
                 notes.push(format!("cut {} was left without its commit and was run again", cut.number));
-                sweep(ports, commit.as_ref()).await?;
+                outside.lease.check()?;
+                sweep(ports, commit.as_ref(), cut.number).await?;
                 return Ok(Recovered { segments, commit, notes });
             }
             Err(Stop::Failed(error)) => return Err(error),
@@ -69,13 +71,18 @@ pub(crate) async fn recover(
             }
         }
     }
-    sweep(ports, last.as_ref()).await?;
+    outside.lease.check()?;
+    sweep(ports, last.as_ref(), next).await?;
     Ok(Recovered { segments: restore(next).await?, commit: None, notes })
 }
 
-/// Removes state objects that no commit needs any more.
-async fn sweep(ports: &Ports, last: Option<&Commit>) -> Result<()> {
-    let needed = |name: &str| last.is_some_and(|commit| commit.state.iter().any(|entry| entry.name == name));
+/// Removes state objects that no commit needs any more. Those of later segments than this process knows of are another's.
+async fn sweep(ports: &Ports, last: Option<&Commit>, newest: u64) -> Result<()> {
+    let number = |name: &str| name.rsplit('/').next()?.get(..12)?.parse::<u64>().ok();
+    let needed = |name: &str| {
+        let named = last.is_some_and(|commit| commit.state.iter().any(|entry| entry.name == name));
+        named || number(name).is_some_and(|number| number > newest)
+    };
     let all = ports.store.list(&format!("{}/", Layer::State.folder())).await?;
     let gone: Vec<String> = all.into_iter().map(|meta| meta.name).filter(|name| !needed(name)).collect();
     if !gone.is_empty() {

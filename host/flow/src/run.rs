@@ -308,9 +308,15 @@ impl Appender {
                 }
             }
             Event::Ended { tag, note, closed } => {
-                // where windows are kept open for rows to come, an ended shard may be one that they come from
-                if closed || !self.options.keep_open {
+                // where windows are kept open for rows to come, an ended shard may be one that they come from; a shard of
+                // a stream that is only caught up will give more in any case
+                if closed || !(self.options.keep_open || self.ports.source.is_stream()) {
                     self.live.remove(&tag.shard);
+                }
+                // its children begin only now, so only now they can be idle
+                let now = self.ports.clock.monotonic();
+                for child in if closed { self.segments.children(&tag.shard) } else { Vec::new() } {
+                    self.live.insert(child, now);
                 }
                 let shard_note = self.notes.get(&tag.shard).map_or("", String::as_str);
                 self.segments.shard_ended(&tag.shard, closed, shard_note);

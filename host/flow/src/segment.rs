@@ -137,6 +137,12 @@ impl Segments {
         }
     }
 
+    /// Shards that a closed one leaves behind.
+    pub(crate) fn children(&self, of: &ShardRef) -> Vec<ShardRef> {
+        let each = self.parents.iter().filter(|(_, parents)| parents.contains(of));
+        each.map(|(child, _)| child.clone()).collect()
+    }
+
     pub(crate) fn shards(&self) -> &BTreeMap<ShardRef, ShardState> {
         &self.shards
     }
@@ -240,6 +246,7 @@ impl Segments {
         });
         if state.position != Position::ShardEnd {
             (state.position, state.ended) = (Position::ShardEnd, true);
+            self.open.touched.insert(shard.clone());
             self.open.ended.push(shard.clone());
             self.open.shards_closed.push(shard.clone());
         }
@@ -249,7 +256,7 @@ impl Segments {
     pub(crate) async fn close(&mut self, closing: Closing<'_>) -> Result<Option<Commit>> {
         let fresh = matches!(closing, Closing::Fresh { .. });
         let mut cut = self.cut(&closing);
-        if fresh && cut.batches.is_empty() && cut.closed.is_empty() {
+        if fresh && cut.batches.is_empty() && cut.closed.is_empty() && cut.shards_closed.is_empty() {
             return Ok(None);
         }
         self.outside.lease.check()?;

@@ -138,6 +138,13 @@ impl Binding<'_> {
             let message = "silver is to be loaded from what Firehose delivers, and the environment has no `delivery`";
             out.push(self.at("/warehouse/redshift/load"), format!("{message}; add one, or write `load: lake`"));
         }
+        let elsewhere = self.aws.delivery.as_ref().filter(|delivery| delivery.bucket != self.aws.lake.bucket);
+        if let (LoadFrom::Firehose, Some(delivery)) = (redshift.load, elsewhere) {
+            let (there, here) = (&delivery.bucket, &self.aws.lake.bucket);
+            let message = format!("Firehose delivers into bucket `{there}` and the lake is in `{here}`");
+            let way_out = "one COPY reads from one bucket: deliver into the lake's, or write `load: lake`";
+            out.push(self.at("/delivery/firehose/bucket"), format!("{message}; {way_out}"));
+        }
     }
 
     fn check_tables(&self, redshift: &RedshiftSpec, out: &mut Findings) {

@@ -26,7 +26,8 @@ async fn gap_is_filled_by_replay() {
 async fn payloads_that_cannot_be_used_are_set_aside_and_counted() {
     let world = World::start(Way::Lake).await;
     let client = world.account.kinesis.client();
-    for data in [&b"\x1f\x8b\x08no gzip"[..], b"{\"k\":\"a\",\"n\":1,\"t\":\"2026-03-01T00:00:00Z\"}", b"nonsense", b""] {
+    for data in [&b"\x1f\x8b\x08no gzip"[..], b"{\"k\":\"a\",\"n\":1,\"t\":\"2026-03-01T00:00:00Z\"}", b"nonsense", b""]
+    {
         let data = if data.is_empty() { b"\n" } else { data };
         client.put_record().stream_name("events").partition_key("x").data(Blob::new(data)).send().await.unwrap();
     }

@@ -101,7 +101,7 @@ impl Lake {
 
     /// Silver by what stands in it, wherever the records came from.
     pub(crate) fn silver_content(&self) -> Table {
-        Table::new(&self.batches(&Layer::Silver), &["_sluice_id"])
+        Table::new(&self.batches(&Layer::Silver), &["_sluice_id", "_sluice_arrived_at", "_sluice_commit"])
     }
 
     /// A gold by what stands in it, whichever commits wrote it.

@@ -65,15 +65,15 @@ pub(super) struct Begin {
 /// Which of the listed shards are read. `begun` are those that were chosen before, by this run or by one whose commits
 /// are known.
 ///
-/// A stream that is read from its beginning is read whole. Of another the shards of the first listing are begun at the
-/// moment given. All that turn up later are descendants of these and begin at their trim horizon; what is left out is
-/// what lies before the first listing, that is, ancestors.
+/// A stream that is read from its beginning is read whole. Of another, shards are begun at the moment given, also where
+/// they gave nothing yet and no commit knows them; those that come from one that was begun begin at their trim horizon.
+/// What is left out is what lies before the first listing, that is, ancestors.
 pub(super) fn select(listed: &[Listed], begun: &BTreeMap<String, Note>, begin: Begin) -> Vec<Selected> {
     let past = if begin.position == Position::TrimHorizon { BTreeSet::new() } else { ancestors(listed, begun) };
     let note = |shard: &Listed| match begun.get(&shard.id) {
         Some(note) => Some(note.clone()),
         None if past.contains(shard.id.as_str()) => None,
-        None if !begun.is_empty() => Some(Note::new(shard.range, Position::TrimHorizon)),
+        None if descends(shard, listed, begun) => Some(Note::new(shard.range, Position::TrimHorizon)),
         None if shard.closed && begin.open_only => None,
         None => Some(Note::new(shard.range, begin.position)),
     };
@@ -85,6 +85,15 @@ pub(super) fn select(listed: &[Listed], begun: &BTreeMap<String, Note>, begin: B
         Some(Selected { id: shard.id.clone(), parents, note })
     };
     listed.iter().filter_map(selected).collect()
+}
+
+/// Whether a shard comes from one that was begun.
+fn descends(shard: &Listed, listed: &[Listed], begun: &BTreeMap<String, Note>) -> bool {
+    let parent_of = |id: &String| listed.iter().find(|other| other.id == *id);
+    shard
+        .parents
+        .iter()
+        .any(|id| begun.contains_key(id) || parent_of(id).is_some_and(|parent| descends(parent, listed, begun)))
 }
 
 /// Shards before those that are read.

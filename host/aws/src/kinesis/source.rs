@@ -203,5 +203,7 @@ fn ours(known: &[KnownShard], source: &str) -> Result<Vec<(KnownShard, Note)>> {
         );
     }
     let ours = known.iter().filter(|known| *known.shard.source == *source);
+    // one that is read to its end may have been noted without a note
+    let ours = ours.filter(|known| known.position != Position::ShardEnd || !known.note.is_empty());
     ours.map(|known| Ok((known.clone(), Note::parse(&known.note)?))).collect()
 }

@@ -141,7 +141,7 @@ mod tests {
         assert!(within_limits(work(&more, "t")).unwrap_err().message.contains("41"));
         assert!(within_limits(work(&[], "t")).is_err());
         let long = ["x".repeat(MAX_STATEMENT_BYTES + 1)];
-        assert!(within_limits(work(&long, "t")).unwrap_err().message.contains("102401"));
+        assert!(within_limits(work(&long, "t")).unwrap_err().message.contains("100001"));
         let token = "t".repeat(65);
         assert!(within_limits(work(&many, &token)).unwrap_err().message.contains("65"));
     }

@@ -67,6 +67,12 @@ impl S3Log {
         let _ = tokio::time::timeout(Duration::from_secs(6), running.wait_for(|count| *count == 0)).await;
     }
 
+    /// Whether this process has the lease, and it still holds.
+    pub fn holds(&self) -> bool {
+        let held = self.0.held.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).upgrade();
+        held.is_some_and(|held| held.check().is_ok())
+    }
+
     /// Whether the lease of this log still holds, if it was acquired.
     fn allowed(&self) -> Result<()> {
         let held = self.0.held.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).upgrade();

@@ -31,6 +31,9 @@ use std::sync::Arc;
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html>
 const QUARANTINE_BYTES: [(&str, u32); 3] = [("raw", 65_535), ("reasons", 65_535), ("raw_bytes", 1_024_000)];
 
+/// Bytes of columns that are the host's own: the source of an object is its key, of up to 1,024 bytes.
+const HOST_BYTES: u32 = 2_048;
+
 /// Name of the object that remembers when a stream was first begun at its end.
 const STARTED: &str = "_sluice/started";
 
@@ -229,6 +232,11 @@ pub(crate) fn redshift(dataset: &str, environment: &AwsEnvironment, spec: &Redsh
     for (column, bytes) in QUARANTINE_BYTES {
         quarantine.lengths.entry(column.to_owned()).or_insert(bytes);
     }
+    // an id has an ARN, a shard and a number of 56 digits, whatever a text column of the dataset may hold
+    for column in ["_sluice_id", "source", "shard", "position"] {
+        quarantine.lengths.entry(column.to_owned()).or_insert(HOST_BYTES);
+    }
+    tables.entry(tables::SILVER.to_owned()).or_default().lengths.entry("_sluice_id".to_owned()).or_insert(HOST_BYTES);
     let lake = &environment.lake;
     let url = format!("s3://{}/{}", lake.bucket, lake.prefix);
     RedshiftConfig {

@@ -78,7 +78,8 @@ impl Pass {
                     known.objects += table.objects;
                     known.staged += table.staged;
                     known.rows += table.rows;
-                    known.set_aside.extend(table.set_aside);
+                    let new = table.set_aside.into_iter().filter(|aside| !known.set_aside.contains(aside));
+                    known.set_aside.extend(new.collect::<Vec<_>>());
                 }
                 None => self.loads.tables.push(table),
             }
@@ -163,7 +164,7 @@ impl Warehouse {
     async fn gaps(&self, commits: &[Commit]) -> Result<Vec<Gap>> {
         let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT _sluice_commit, COUNT(*) FROM {} WHERE _sluice_commit BETWEEN {} AND {} GROUP BY _sluice_commit",
+            "SELECT _sluice_commit, COUNT(DISTINCT _sluice_id) FROM {} WHERE _sluice_commit BETWEEN {} AND {} GROUP BY _sluice_commit",
             self.silver, first.number, last.number
         );
         let (_, batches) = self.loader.query(&sql).await?;
@@ -185,7 +186,9 @@ impl Warehouse {
     async fn move_on(&self, account: &Account, open: &Open, pass: &Pass) -> Result<()> {
         let (Some(first), Some(last)) = (open.commits.first(), open.commits.last()) else { return Ok(()) };
         let commit = pass.gaps.first().map_or(last.number, |gap| gap.commit - 1);
-        if commit >= first.number && !pass.has_set_aside() {
+        let of_lake = |table: &&TableReport| !(self.is_delivered() && table.table == SILVER);
+        let aside = pass.loads.tables.iter().filter(of_lake).any(|table| !table.set_aside.is_empty());
+        if commit >= first.number && !aside {
             let bytes = serde_json::to_vec(&Cursor { commit }).expect("a number is plain data");
             account.store.put(CURSOR, Bytes::from(bytes)).await?;
         }

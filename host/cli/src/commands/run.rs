@@ -44,7 +44,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     } else {
         print!("{}", report::text(&dataset, summary, warehouse, elapsed));
     }
-    let clean = summary.broken.is_empty() && warehouse.is_none_or(|pass| !pass.has_set_aside());
+    let whole = |pass: &Pass| summary.stopped || (!pass.has_set_aside() && pass.gaps.is_empty());
+    let clean = summary.broken.is_empty() && warehouse.is_none_or(whole);
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
 }
 

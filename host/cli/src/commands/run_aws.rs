@@ -46,7 +46,7 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
     });
     let (progress, stop) = (Arc::new(Progress::default()), stop_signal()?);
     let display = Display::start(progress.clone());
-    let loading = warehouse.clone().map(|warehouse| Loading::start(account.clone(), warehouse, alerts));
+    let loading = warehouse.clone().map(|warehouse| Loading::start(account.clone(), warehouse, alerts.clone()));
     let lags = tokio::spawn(tell_lags(input.clone()));
     let done = sluice_flow::run(pipeline, ports, options, progress, stop.clone()).await;
     lags.abort();
@@ -59,7 +59,9 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
     account.log.settled().await;
     let summary: sluice_flow::Summary = summary.map_err(|error: anyhow::Error| error)?;
     let warehouse = match warehouse {
-        Some(warehouse) => Some(finish(&account, &warehouse, loaded, stop).await?),
+        // whoever comes next loads the rest
+        Some(_) if summary.stopped => Some(loaded),
+        Some(warehouse) => Some(finish(&account, &warehouse, loaded, alerts.as_ref(), stop).await?),
         None => None,
     };
     Ok(Done { summary, warehouse, lag_ms: input.lag() })
@@ -104,6 +106,10 @@ impl Loading {
                 tokio::select! {
                     () = tokio::time::sleep(warehouse.every()) => {}
                     _ = stopped.wait_for(|stop| *stop) => return total,
+                }
+                // a host that stands by, or slept past its lease, loads nothing
+                if !account.log.holds() {
+                    continue;
                 }
                 match one(&account, &warehouse, &mut prepared).await {
                     Ok(pass) => {
@@ -179,6 +185,7 @@ async fn finish(
     account: &Account,
     warehouse: &Warehouse,
     mut total: Pass,
+    alerts: &dyn Alerts,
     stop: watch::Receiver<bool>,
 ) -> Result<Pass> {
     let (begun, mut prepared) = (Instant::now(), false);
@@ -186,7 +193,13 @@ async fn finish(
         let pass = one(account, warehouse, &mut prepared).await.context("loading")?;
         let waiting = warehouse.is_delivered() && !pass.gaps.is_empty();
         total.add(pass);
-        if !waiting || begun.elapsed() > warehouse.grace() || *stop.borrow() {
+        if waiting && begun.elapsed() > warehouse.grace() {
+            let message =
+                "rows that were delivered did not arrive in time; see the gaps, then `sluice replay`".to_owned();
+            alerts.raise(Alert { dataset: account.dataset.clone(), code: "delivery_gap", message });
+            return Ok(total);
+        }
+        if !waiting || *stop.borrow() {
             return Ok(total);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
