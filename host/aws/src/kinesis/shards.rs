@@ -168,10 +168,18 @@ mod tests {
     }
 
     #[test]
-    fn a_child_whose_forebears_are_gone_is_read_all_the_same() {
+    fn a_child_whose_forebears_are_gone_is_read_from_the_moment_of_the_first_start() {
         let first = select(&stream(), &BTreeMap::new(), LATEST);
         let later = [shard("h", &["g"], false)];
-        assert_eq!(names(&select(&later, &begun(&first), LATEST)), [("h", "trim-horizon".to_owned())]);
+        assert_eq!(names(&select(&later, &begun(&first), LATEST)), [("h", "at-timestamp:7".to_owned())]);
+    }
+
+    #[test]
+    fn a_shard_that_gave_nothing_before_a_restart_is_begun_where_it_was_begun_first() {
+        let first = select(&stream(), &BTreeMap::new(), LATEST);
+        let committed = begun(&first[..1]);
+        let again = select(&stream(), &committed, LATEST);
+        assert!(again.iter().any(|shard| shard.id == "e" && shard.note.start == Position::AtTimestamp(7)), "{again:?}");
     }
 
     #[test]

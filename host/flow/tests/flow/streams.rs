@@ -160,3 +160,24 @@ fn world_of_doubles() -> World {
     world.source.parents("2", &["0"]);
     world
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_closes_empty_keeps_its_note_over_a_death() {
+    let plain = world();
+    plain.source.payloads("9", []);
+    plain.run(ONE).await.unwrap();
+    for nth in 1..=plain.log.calls(Operation::Put) {
+        let world = plain.fresh();
+        world.log.fail(Fault { operation: Operation::Put, nth, times: 1, kind: Kind::Fatal, moment: Moment::After });
+        let _ = world.run(ONE).await;
+        world.log.heal();
+        world.log.inner().crash();
+        world.run(ONE).await.unwrap();
+        let shards = world.commits().await.pop().unwrap().shards;
+        assert_eq!(shards.len(), 5, "{nth}");
+        assert!(
+            shards.iter().all(|shard| !shard.note.is_empty() && shard.position == Position::ShardEnd),
+            "{shards:?}"
+        );
+    }
+}

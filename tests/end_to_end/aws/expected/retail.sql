@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS "retail"."invoices" (
     "unit_price"         DECIMAL(12,3) ENCODE AZ64,
     "customer_id"        VARCHAR(4096) ENCODE ZSTD,
     "country"            VARCHAR(4096) ENCODE ZSTD,
-    "_sluice_id"         VARCHAR(4096) ENCODE ZSTD NOT NULL,
+    "_sluice_id"         VARCHAR(2048) ENCODE ZSTD NOT NULL,
     "_sluice_arrived_at" TIMESTAMP     ENCODE AZ64 NOT NULL,
     "_sluice_commit"     BIGINT        ENCODE AZ64 NOT NULL
 )
@@ -23,15 +23,15 @@ CREATE TABLE IF NOT EXISTS "retail"."quarantine" (
     "version"            VARCHAR(4096)    ENCODE ZSTD NOT NULL,
     "field"              VARCHAR(4096)    ENCODE ZSTD,
     "reasons"            VARCHAR(65535)   ENCODE ZSTD NOT NULL,
-    "source"             VARCHAR(4096)    ENCODE ZSTD NOT NULL,
-    "shard"              VARCHAR(4096)    ENCODE ZSTD NOT NULL,
-    "position"           VARCHAR(4096)    ENCODE ZSTD NOT NULL,
+    "source"             VARCHAR(2048)    ENCODE ZSTD NOT NULL,
+    "shard"              VARCHAR(2048)    ENCODE ZSTD NOT NULL,
+    "position"           VARCHAR(2048)    ENCODE ZSTD NOT NULL,
     "raw_policy"         VARCHAR(4096)    ENCODE ZSTD NOT NULL,
     "raw"                VARCHAR(65535)   ENCODE ZSTD,
     "raw_bytes"          VARBYTE(1024000),
     "raw_length"         BIGINT           ENCODE AZ64 NOT NULL,
     "raw_sha256"         VARCHAR(4096)    ENCODE ZSTD,
-    "_sluice_id"         VARCHAR(4096)    ENCODE ZSTD NOT NULL,
+    "_sluice_id"         VARCHAR(2048)    ENCODE ZSTD NOT NULL,
     "_sluice_arrived_at" TIMESTAMP        ENCODE RAW  NOT NULL,
     "_sluice_commit"     BIGINT           ENCODE AZ64 NOT NULL
 )
