@@ -35,7 +35,7 @@ async fn a_second_host_stands_by_and_takes_over_from_one_that_was_killed() {
     world.put(500, 500).await;
     let took = until_commits(&world, before, Duration::from_secs(20)).await;
     // two lease times, and what starting and the first segment take on a busy machine
-    assert!(took < 2 * TTL + Duration::from_secs(3), "the second host took {took:?}");
+    assert!(took < 2 * TTL + Duration::from_secs(6), "the second host took {took:?}");
     second.terminate();
     second.wait().ok().says(&["standing by", "is over"]);
     world.run().output().ok();
