@@ -57,6 +57,10 @@ pub struct OriginAccount {
     /// Records set aside, by the rule and reason that counted (the first of each record).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantined: BTreeMap<Reject, u64>,
+    /// Personal data that the host masked on its way out, by the rule that should have and the kind of data. These are
+    /// values within rows that are counted above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub masked: BTreeMap<Reject, u64>,
 }
 
 impl OriginAccount {
@@ -76,6 +80,7 @@ impl OriginAccount {
         self.silver += other.silver;
         add_counts(&mut self.filtered, &other.filtered);
         add_counts(&mut self.quarantined, &other.quarantined);
+        add_counts(&mut self.masked, &other.masked);
     }
 }
 
@@ -98,6 +103,18 @@ pub struct GoldAccount {
     pub fold_failed: u64,
     /// Rows of gold written: windows that closed, one for each group.
     pub rows: u64,
+    /// Groups of closed windows that the aggregator could not finish: their rows are in silver and not in gold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub finish_failed: u64,
+    /// Personal data that the host masked in the rows written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub masked: u64,
+}
+
+// the signature is that of serde
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl GoldAccount {
@@ -113,6 +130,8 @@ impl GoldAccount {
         self.without_event_time += other.without_event_time;
         self.fold_failed += other.fold_failed;
         self.rows += other.rows;
+        self.finish_failed += other.finish_failed;
+        self.masked += other.masked;
     }
 }
 

@@ -17,8 +17,8 @@ mod selection;
 pub use account::{Account, GoldAccount, Imbalance, OriginAccount, Reject};
 pub use field::{ColumnType, Field, ParseTypeError};
 pub use log::{
-    Abort, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedRows, Identity, Layer, ObjectEntry, ShardState,
-    digest_hex,
+    Abort, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedGroups, FailedRows, Identity, Layer, ObjectEntry,
+    ShardState, digest_hex,
 };
 pub use position::{Origin, ParsePositionError, Position, RecordPosition, Sequence, ShardRef};
 pub use selection::Selection;

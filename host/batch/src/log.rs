@@ -24,12 +24,23 @@ pub struct Identity {
     pub build: String,
     /// Digest of each rule's component, by the label of its step or gold.
     pub rules: BTreeMap<String, String>,
+    /// The same rules as people name them, `name@version`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// Digests of lookup tables, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lookups: BTreeMap<String, String>,
     /// Id of the key behind pseudonyms: tells two keys apart and gives neither away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+}
+
+impl Identity {
+    /// One word for all of it, 16 hexadecimal digits: how versions of a pipeline are told apart.
+    pub fn key(&self) -> String {
+        let text = serde_json::to_vec(self).expect("an identity is plain data");
+        digest_hex(&text)[..16].to_owned()
+    }
 }
 
 /// Rows that a rule was found to fail on. A decision, since a deadline may not pass in the same place again.
@@ -63,6 +74,20 @@ pub struct BatchEntry {
     /// Rows failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedRows>,
+    /// Labels of the steps whose rule was parked when the batch came to them, with why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parked: BTreeMap<String, String>,
+}
+
+/// Groups of a gold whose windows closed and that its aggregator could not finish. A decision, as failed rows are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedGroups {
+    /// Name of the gold.
+    pub gold: String,
+    /// Start of the window, microseconds since the epoch, and place of the group among the window's sorted keys.
+    pub groups: Vec<(i64, u32)>,
+    /// What happened, for people.
+    pub cause: String,
 }
 
 /// Windows of a gold that close with a cut: all that end at or before `through`.
@@ -101,6 +126,9 @@ pub struct Cut {
     /// Windows that close.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<ClosedWindows>,
+    /// Groups of those windows that could not be finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_groups: Vec<FailedGroups>,
     /// Whether windows close because the bounded input ended.
     #[serde(default)]
     pub end_of_input: bool,
@@ -216,12 +244,16 @@ pub struct Commit {
     /// End of the last window closed, by gold, microseconds since the epoch.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub closed: BTreeMap<String, i64>,
+    /// End of the last window closed that an earlier definition of the gold with other windows had opened, by gold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub barriers: BTreeMap<String, i64>,
     /// Whether the bounded input ended here and all windows closed.
     #[serde(default)]
     pub end_of_input: bool,
     /// The books of this segment.
     pub account: Account,
-    /// Names of the columns of this segment's objects, by folder of their layer: a table changes, objects do not.
+    /// Names of the columns of this segment's objects, by folder of their layer: a table changes, objects do not. Where a
+    /// segment holds objects of two definitions of a gold, those of the earlier one stand under the object's own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, Vec<String>>,
     /// What was acknowledged of the silver rows where they are delivered besides the lake.
@@ -300,6 +332,7 @@ mod tests {
                 plan: "p".into(),
                 build: "b".into(),
                 rules: BTreeMap::new(),
+                names: BTreeMap::new(),
                 lookups: BTreeMap::new(),
                 token_key: None,
             },
@@ -314,11 +347,13 @@ mod tests {
                 tail: "01".into(),
                 arrived_at: 5,
                 failed: vec![FailedRows { at: "checks".into(), rows: vec![1], cause: "trap".into() }],
+                parked: BTreeMap::new(),
             }],
             ended: vec![],
             shards_closed: vec![],
             idle: vec![],
             closed: vec![],
+            failed_groups: vec![],
             end_of_input: false,
             notes: BTreeMap::new(),
         };

@@ -93,9 +93,21 @@ pub(crate) struct RunArgs {
     /// Take a file that was replaced, rotated or truncated since it was read as a new one; may stand several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) reread: Vec<PathBuf>,
+    /// Share of the batches, in percent, that are run twice to see that rules say the same.
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parts_per_million)]
+    pub(crate) audit: u32,
     /// End with one JSON object that holds the account.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `1%`, `0.5%` or `1` as parts in a million.
+fn parts_per_million(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok((percent * 10_000.0).round() as u32),
+        _ => Err(format!("`{text}` is no share; write `1%`, or anything from 0% to 100%")),
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -156,7 +156,12 @@ impl<'a> Binder<'a> {
             match (rule, &step.what) {
                 (Some(rule), _) => {
                     self.follow(rule.signature());
-                    steps.push(BoundStep { label: step.label.clone(), otherwise: step.otherwise, rule });
+                    steps.push(BoundStep {
+                        label: step.label.clone(),
+                        otherwise: step.otherwise,
+                        on_failure: step.on_failure,
+                        rule,
+                    });
                 }
                 (None, StepWhat::Rule(rule)) => self.unknown.extend(rule.writes.iter().cloned()),
                 (None, StepWhat::Check { .. }) => {}

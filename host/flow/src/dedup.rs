@@ -72,6 +72,14 @@ impl Dedup {
         })
     }
 
+    /// Goes on from what was seen before, where it is recognised by the same.
+    pub(crate) fn after(self, before: Self) -> Self {
+        match self.definition == before.definition {
+            true => Self { shards: before.shards, ..self },
+            false => self,
+        }
+    }
+
     /// Rows of a batch that came before, ascending. The others are remembered. `silver` ends in the rows' arrivals; a row
     /// without any value in the columns has no double.
     pub(crate) fn doubles(&mut self, shard: &ShardRef, silver: &RecordBatch, parents: &Parents) -> Vec<u32> {

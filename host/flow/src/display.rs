@@ -1,6 +1,6 @@
 //! Values as text, the same whatever features the arrow crates are built with.
 
-use crate::work::DAY_US;
+use crate::checks::DAY_US;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};

@@ -2,7 +2,7 @@
 
 use crate::error::{FlowError, Result};
 use sluice_batch::Field;
-use sluice_manifest::plan::Otherwise;
+use sluice_manifest::plan::{OnFailure, Otherwise};
 use sluice_ports::RulePlan;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub struct BoundStep {
     pub label: String,
     /// What becomes of rejected rows.
     pub otherwise: Otherwise,
+    /// What becomes of rows when the breaker has parked the rule.
+    pub on_failure: OnFailure,
     /// The rule, opened for this step.
     pub rule: Arc<dyn RulePlan>,
 }

@@ -10,13 +10,23 @@
 //! without its commit is run again exactly or aborted (`recover`); read = silver + filtered + quarantined for each
 //! shard, or nothing is committed. The crate knows neither wasmtime nor AWS nor any file system.
 
+mod answer;
+mod append;
+mod board;
+mod breaker;
+mod checks;
+mod compare;
 mod cpu;
+mod crew;
 mod dedup;
 mod display;
 mod encode;
 mod error;
+mod ids;
 mod isolate;
+mod latency;
 mod layout;
+mod outside;
 mod partition;
 mod piece;
 mod pipeline;
@@ -24,17 +34,24 @@ mod progress;
 mod quarantine;
 mod read;
 mod recover;
+mod rollout;
+mod rows;
 mod run;
 mod segment;
 mod sinks;
 mod stream;
+mod version;
 mod window;
 mod work;
 
+pub use board::{Board, Standing};
+pub use compare::{ColumnDifference, Comparison, Side};
 pub use error::FlowError;
+pub use latency::Latency;
 pub use layout::BoundStep;
 pub use pipeline::{Pipeline, Room, arriving};
 pub use progress::{Progress, Snapshot, Summary};
-pub use run::{Options, Ports, run};
+pub use rollout::{Control, History, Rollout, Stage, Watcher};
+pub use run::{Options, Ports, run, run_steered};
 pub use window::BoundGold;
 pub use work::Split;

@@ -1,8 +1,8 @@
 //! Hive-style partitions: which rows belong into which folder.
 
+use crate::checks::DAY_US;
 use crate::display::{civil, text_of};
 use crate::layout::Layout;
-use crate::work::DAY_US;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};

@@ -9,8 +9,8 @@ use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
 use sluice_batch::{Field, Identity, digest_hex};
 use sluice_formats::Decoder;
-use sluice_manifest::plan::{GoldPlan, Partition, Plan};
-use sluice_ports::RulePlan;
+use sluice_manifest::plan::{Partition, Plan};
+use sluice_ports::{RuleId, RulePlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,7 +65,8 @@ impl Pipeline {
         token_key: Option<String>,
     ) -> Result<Self> {
         let layout = Layout::new(&arriving(&plan), &steps)?;
-        let golds: Vec<BoundGold> = plan.gold.iter().cloned().zip(golds).map(|(p, rule)| bind(p, rule)).collect();
+        let golds = plan.gold.iter().cloned().zip(golds).map(|(plan, rule)| BoundGold::new(plan, rule, &layout));
+        let golds = golds.collect::<Result<Vec<_>>>()?;
         let on = golds.iter().map(|gold| layout.index(&gold.plan.window.on));
         let mut event_columns = on.collect::<Result<Vec<_>>>()?;
         event_columns.sort_unstable();
@@ -115,10 +116,31 @@ impl Pipeline {
         let mut tables =
             vec![("silver".to_owned(), self.silver_schema.clone()), ("quarantine".to_owned(), quarantine::schema())];
         for gold in &self.golds {
-            let schema = window::Gold::new(gold.clone(), &self.layout)?.schema().clone();
+            let schema = window::Gold::new(gold.clone(), &self.layout, self.plan.breaker)?.schema().clone();
             tables.push((gold.plan.name.clone(), schema));
         }
         Ok(tables)
+    }
+
+    /// What decides what its objects hold.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The key of its identity: versions are told apart by it.
+    pub fn key(&self) -> String {
+        self.identity.key()
+    }
+
+    /// Whether records are told apart as another version does it, so that batches cut for one can be given to the other.
+    pub fn frames_as(&self, other: &Self) -> bool {
+        let framing = |plan: &Plan| (plan.format.clone(), plan.max_record_bytes, plan.batch);
+        framing(&self.plan) == framing(&other.plan)
+    }
+
+    /// The plan that it was bound to.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// All rules: of the steps in order, then of the golds, with their labels.
@@ -142,12 +164,6 @@ pub fn arriving(plan: &Plan) -> Vec<Field> {
     Decoder::new(&plan.format, &plan.schema, plan.unknown_fields).fields()
 }
 
-fn bind(plan: GoldPlan, rule: Arc<dyn RulePlan>) -> BoundGold {
-    let text = serde_json::to_string(&plan).expect("a plan is plain data");
-    let definition = digest_hex(format!("{text}\n{}", rule.id().digest).as_bytes());
-    BoundGold { plan, rule, definition }
-}
-
 fn identity(
     plan: &Plan,
     steps: &[BoundStep],
@@ -155,18 +171,27 @@ fn identity(
     build: String,
     token_key: Option<String>,
 ) -> Identity {
-    let mut rules: BTreeMap<String, String> =
-        steps.iter().map(|step| (step.label.clone(), step.rule.id().digest.clone())).collect();
-    rules.extend(golds.iter().map(|gold| (format!("gold {}", gold.plan.name), gold.rule.id().digest.clone())));
-    Identity { plan: plan.digest(), build, rules, lookups: BTreeMap::new(), token_key }
+    let of_steps = steps.iter().map(|step| (step.label.clone(), step.rule.id()));
+    let of_golds = golds.iter().map(|gold| (format!("gold {}", gold.plan.name), gold.rule.id()));
+    let all: BTreeMap<String, &RuleId> = of_steps.chain(of_golds).collect();
+    Identity {
+        plan: plan.digest(),
+        build,
+        rules: all.iter().map(|(label, id)| (label.clone(), id.digest.clone())).collect(),
+        names: all.iter().map(|(label, id)| (label.clone(), id.to_string())).collect(),
+        lookups: BTreeMap::new(),
+        token_key,
+    }
 }
 
 fn metadata(plan: &Plan, identity: &Identity) -> Vec<(String, String)> {
     let rules = serde_json::to_string(&identity.rules).expect("digests are plain data");
+    let names = serde_json::to_string(&identity.names).expect("names are plain data");
     vec![
         ("sluice.dataset".into(), plan.dataset.clone()),
         ("sluice.plan".into(), identity.plan.clone()),
         ("sluice.rules".into(), rules),
+        ("sluice.rule_names".into(), names),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! How far a run has come, for whoever shows it.
 
-use sluice_batch::Account;
+use crate::latency::Latency;
+use sluice_batch::{Account, Commit};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +46,19 @@ impl Progress {
             let mut rejects = self.rejects.lock().expect("no holder panics");
             for (reject, count) in account.quarantined.iter().chain(&account.filtered) {
                 *rejects.entry(reject.reason.clone()).or_default() += count;
+            }
+        }
+    }
+
+    /// What was counted of batches that are thrown away and run again.
+    pub(crate) fn take_back(&self, account: &sluice_batch::OriginAccount, bytes: u64) {
+        self.records.fetch_sub(account.read, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.silver.fetch_sub(account.silver, Ordering::Relaxed);
+        let mut rejects = self.rejects.lock().expect("no holder panics");
+        for (reject, count) in account.quarantined.iter().chain(&account.filtered) {
+            if let Some(total) = rejects.get_mut(&reject.reason) {
+                *total = total.saturating_sub(*count);
             }
         }
     }
@@ -96,4 +110,27 @@ pub struct Summary {
     pub append: std::time::Duration,
     /// Processor time of the appender for closing segments: objects, commits; other encoders are not counted.
     pub commit: std::time::Duration,
+    /// How long batches took from when they were given to the workers until they stood in a segment.
+    pub latency: Latency,
+    /// Times that another version of the pipeline took over.
+    pub turns: u64,
+    /// Batches that were run twice to see that rules say the same.
+    pub audited: u64,
+    /// Rules that did not, as `name@version`, with the batches.
+    pub differed: BTreeMap<String, u64>,
+    /// Key of the version in use at the end.
+    pub version: String,
+    /// Key of a version that was still on its way then.
+    pub pending: Option<String>,
+}
+
+impl Summary {
+    /// A segment is committed.
+    pub(crate) fn add(&mut self, commit: &Commit) {
+        self.segments += 1;
+        self.account.add(&commit.account);
+        if let Some(delivered) = &commit.delivered {
+            self.delivered.get_or_insert_default().add(delivered);
+        }
+    }
 }

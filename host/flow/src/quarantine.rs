@@ -25,6 +25,9 @@ const REDACTED: &str = "[redacted]";
 pub(crate) struct Cause {
     pub(crate) rule: String,
     pub(crate) version: String,
+    /// SHA-256 of the rule; nothing for the host's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
     pub(crate) code: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) field: Option<String>,
@@ -38,6 +41,7 @@ impl Cause {
         Self {
             rule: id.name.clone(),
             version: id.version.clone(),
+            digest: Some(id.digest.clone()),
             code: code.to_owned(),
             field: field.map(str::to_owned),
             text: text.to_owned(),
@@ -54,6 +58,7 @@ impl Cause {
         Self {
             rule: HOST.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: None,
             code: code.to_owned(),
             field: field.map(str::to_owned),
             text: text.to_owned(),
@@ -75,6 +80,7 @@ fn fields() -> Vec<Field> {
         text("reason", false),
         text("rule", false),
         text("version", false),
+        text("rule_digest", true),
         text("field", true),
         text("reasons", false),
         text("source", false),
@@ -193,6 +199,7 @@ impl<'a> QuarantineBuilder<'a> {
         out.reason.append_value(&first.code);
         out.rule.append_value(&first.rule);
         out.version.append_value(&first.version);
+        out.digest.append_option(first.digest.as_deref());
         out.field.append_option(first.field.as_deref());
         out.reasons.append_value(serde_json::to_string(&rejected.causes).expect("causes are plain data"));
         out.source.append_value(&self.tag.shard.source);
@@ -245,6 +252,7 @@ struct Columns {
     reason: StringBuilder,
     rule: StringBuilder,
     version: StringBuilder,
+    digest: StringBuilder,
     field: StringBuilder,
     reasons: StringBuilder,
     source: StringBuilder,
@@ -277,6 +285,7 @@ impl Columns {
             Arc::new(self.reason.finish()),
             Arc::new(self.rule.finish()),
             Arc::new(self.version.finish()),
+            Arc::new(self.digest.finish()),
             Arc::new(self.field.finish()),
             Arc::new(self.reasons.finish()),
             Arc::new(self.source.finish()),

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Broken { tag: Arc<ShardTag>, message: String },
     /// The run cannot go on.
     Failed(Box<FlowError>),
+    /// Somebody changed the course.
+    Wake,
 }
 
 /// A shard that will be read.
@@ -317,7 +319,7 @@ impl Reader {
             // following, a file lives long: its records arrive when they are found, not when it was opened
             piece.arrived_at = if self.follow { self.ports.clock.wall_ms() } else { self.arrived_at };
         }
-        let item = WorkItem { tag: self.tag.clone(), piece, failed_before: None };
+        let item = WorkItem { tag: self.tag.clone(), piece, again: None };
         self.events.send(Event::Batch(Box::new(item))).await.map_err(|_| Halt::Stopped)
     }
 }

@@ -1,11 +1,15 @@
 //! Starting again: the cut without its commit is run again by its log, or aborted.
 
 use crate::error::{FlowError, Result};
+use crate::outside::Outside;
 use crate::pipeline::Pipeline;
+use crate::rollout::History;
 use crate::run::Ports;
-use crate::segment::{Closing, Outside, Segments};
+use crate::segment::{Closing, Outcome, Segments};
 use crate::stream::{Fill, ShardStream, hex};
-use crate::work::{ShardTag, WorkItem, Worker};
+use crate::version::Version;
+use crate::window::BoundGold;
+use crate::work::{Decided, ShardTag, Shop, WorkItem, Worker};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use sluice_batch::{Abort, BatchEntry, Commit, Cut, Layer, Position, ShardRef};
@@ -25,9 +29,42 @@ pub(crate) struct Recovered {
     pub(crate) notes: Vec<String>,
 }
 
-/// Reads the log and brings it to a commit or an abort.
+/// Versions of a pipeline that may have left something open.
+pub(crate) struct Versions {
+    /// The one in use.
+    pub(crate) main: Arc<Version>,
+    /// Those that are on their way.
+    pub(crate) others: Vec<Arc<Pipeline>>,
+    /// Those that were in use before.
+    pub(crate) history: Arc<dyn History>,
+}
+
+impl Versions {
+    fn all(&self) -> impl Iterator<Item = Arc<Pipeline>> {
+        // what was in use before is asked for only where the others do not do
+        let history = self.history.clone();
+        let before = std::iter::once_with(move || history.versions()).flatten();
+        [self.main.pipeline.clone()].into_iter().chain(self.others.clone()).chain(before)
+    }
+
+    /// The version that cut a segment.
+    fn that_cut(&self, cut: &Cut) -> Option<Arc<Version>> {
+        if self.main.pipeline.identity == cut.identity {
+            return Some(self.main.clone());
+        }
+        self.all().find(|pipeline| pipeline.identity == cut.identity).map(Version::new)
+    }
+
+    /// A definition of a gold that has windows open.
+    fn gold(&self, name: &str, definition: &str) -> Option<BoundGold> {
+        let is_it = |gold: &&BoundGold| gold.plan.name == name && gold.definition == definition;
+        self.all().find_map(|pipeline| pipeline.golds.iter().find(is_it).cloned())
+    }
+}
+
+/// Reads the log and brings it to a commit or an abort. The segment that is open then is one of the version in use.
 pub(crate) async fn recover(
-    pipeline: &Arc<Pipeline>,
+    versions: &Versions,
     ports: &Ports,
     lease: Arc<dyn Lease>,
     threads: usize,
@@ -43,7 +80,10 @@ pub(crate) async fn recover(
     let mut next = entries.last().map_or(1, |entry| entry.number + u64::from(open.is_none()));
     let (store, log, delivery) = (ports.store.clone(), ports.log.clone(), ports.delivery.clone());
     let outside = Outside { store, log, delivery, lease, threads };
-    let restore = |number| Segments::restore(pipeline.clone(), outside.clone(), last.as_ref(), number);
+    let find = |name: &str, definition: &str| versions.gold(name, definition);
+    let restore = |pipeline: &Arc<Pipeline>, number| {
+        Segments::restore(pipeline.clone(), outside.clone(), last.as_ref(), number, &find)
+    };
     outside.lease.check()?;
     ports.store.clean().await?;
     if let Some(entry) = entries.last().filter(|entry| entry.kind == EntryKind::Abort) {
@@ -52,12 +92,16 @@ pub(crate) async fn recover(
     let mut notes = Vec::new();
     if let Some(entry) = open {
         let cut: Cut = read(ports, entry).await?;
-        let again = match restore(next).await {
-            Ok(segments) => Replay { pipeline, ports, cut: &cut }.run(segments).await,
+        let version = versions.that_cut(&cut).unwrap_or_else(|| versions.main.clone());
+        let again = match restore(&version.pipeline, next).await {
+            Ok(segments) => Replay { version: &version, ports, cut: &cut }.run(segments).await,
             Err(error) => Err(error.into()),
         };
         match again {
-            Ok((segments, commit)) => {
+            Ok((mut segments, commit)) => {
+                if !Arc::ptr_eq(&version, &versions.main) {
+                    segments.adopt(versions.main.pipeline.clone())?;
+                }
                 notes.push(format!("cut {} was left without its commit and was run again", cut.number));
                 outside.lease.check()?;
                 sweep(ports, commit.as_ref(), cut.number).await?;
@@ -73,7 +117,7 @@ pub(crate) async fn recover(
     }
     outside.lease.check()?;
     sweep(ports, last.as_ref(), next).await?;
-    Ok(Recovered { segments: restore(next).await?, commit: None, notes })
+    Ok(Recovered { segments: restore(&versions.main.pipeline, next).await?, commit: None, notes })
 }
 
 /// Removes state objects that no commit needs any more. Those of later segments than this process knows of are another's.
@@ -143,7 +187,7 @@ impl From<FlowError> for Stop {
 }
 
 struct Replay<'a> {
-    pipeline: &'a Arc<Pipeline>,
+    version: &'a Arc<Version>,
     ports: &'a Ports,
     cut: &'a Cut,
 }
@@ -152,7 +196,9 @@ impl Replay<'_> {
     async fn run(&self, mut segments: Segments) -> std::result::Result<(Segments, Option<Commit>), Stop> {
         self.check_identity()?;
         let mut streams = self.open(&mut segments).await?;
-        let mut worker = Worker::new(self.pipeline.clone());
+        // nothing is decided again, so nothing is audited either
+        let shop = Shop { clock: self.ports.clock.clone(), audit_ppm: 0 };
+        let mut worker = Worker::new(self.version.clone(), shop);
         for entry in &self.cut.batches {
             let (info, stream) = streams
                 .get_mut(&entry.origin.shard)
@@ -163,12 +209,15 @@ impl Replay<'_> {
             let note = self.cut.notes.get(&shard.to_string()).map_or("", String::as_str);
             segments.shard_ended(shard, self.cut.shards_closed.contains(shard), note);
         }
-        let commit = segments.close(Closing::Again(self.cut)).await?;
+        let commit = match segments.close(Closing::Again(self.cut), false).await? {
+            Outcome::Committed(commit) => Some(*commit),
+            Outcome::Nothing | Outcome::Refused(_) => None,
+        };
         Ok((segments, commit))
     }
 
     fn check_identity(&self) -> std::result::Result<(), Stop> {
-        let (then, now) = (&self.cut.identity, &self.pipeline.identity);
+        let (then, now) = (&self.cut.identity, &self.version.pipeline.identity);
         let differs = |what: &str| Err(Stop::Differs(format!("{what} since it was cut")));
         if self.cut.format != Cut::FORMAT {
             return differs("the format of the log changed");
@@ -206,7 +255,7 @@ impl Replay<'_> {
             let from = state.map_or(info.start, |state| state.position);
             let tail = state.map(|state| state.tail.as_str());
             let source = self.ports.source.as_ref();
-            let stream = ShardStream::open(source, self.pipeline, &info, &from, tail, Some(end)).await?;
+            let stream = ShardStream::open(source, &self.version.pipeline, &info, &from, tail, Some(end)).await?;
             streams.insert(info.shard.clone(), (info, stream));
         }
         Ok(streams)
@@ -244,10 +293,9 @@ impl Replay<'_> {
             piece.arrived_at = entry.arrived_at;
         }
         let tag = Arc::new(ShardTag { shard: info.shard.clone() });
-        let item = WorkItem { tag, piece, failed_before: Some(entry.failed.clone()) };
-        let mut processed = worker.process(item)?;
-        let of_steps = entry.failed.iter().filter(|f| !f.at.starts_with("gold "));
-        if processed.account.read != entry.records || !processed.failed.iter().eq(of_steps) {
+        let item = WorkItem { tag, piece, again: Some(Decided::of(entry)) };
+        let mut processed = worker.process(&item)?;
+        if processed.account.read != entry.records || processed.decided != Decided::of(entry) {
             return Err(differs("the rules no longer do with it what they did"));
         }
         segments.append(&mut processed, &info.note, Duration::ZERO, Some(entry))?;

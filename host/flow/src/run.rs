@@ -1,34 +1,33 @@
 //! One run: readers, a dispatcher, workers, and one appender.
 //!
-//! Readers (tasks) cut shards into raw batches. The dispatcher (a thread) gives each batch to the workers and its place in
-//! line to the appender. Workers (threads) decode and run the steps. The appender (a thread) takes the batches in line
-//! order, which for one shard is the order of positions, and closes segments. Every channel is bounded, so a slow disk
-//! slows the readers and nothing piles up.
+//! Readers (tasks) cut shards into raw batches. The dispatcher (a thread, `crew`) gives each batch to the workers and its
+//! place in line to the appender. Workers (threads) decode and run the steps. The appender (a thread, `append`) takes the
+//! batches in line order, which for one shard is the order of positions, and closes segments. Every channel is bounded, so
+//! a slow disk slows the readers and nothing piles up.
+//!
+//! A new version of the pipeline takes its place in line too: batches before it are of the old one, those after it of the
+//! new one, and nobody waits.
 
-use crate::cpu::cpu_time;
+use crate::append::{Appender, Ended, OpenProgress};
+use crate::board::{Board, Course};
+use crate::crew::{Workers, dispatch};
 use crate::error::{FlowError, Result};
 use crate::pipeline::Pipeline;
 use crate::progress::{Progress, Summary};
-use crate::read::{Event, Readers};
-use crate::recover::recover;
-use crate::segment::{Closing, Segments};
-use crate::window::Gold;
-use crate::work::{Processed, ShardTag, Split, WorkItem, Worker};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use sluice_batch::{Commit, Position, ShardRef, ShardState};
+use crate::read::Readers;
+use crate::recover::{Versions, recover};
+use crate::rollout::{Control, History, Rollouts};
+use crate::version::Version;
+use crate::work::{ShardTag, Shop};
+use crossbeam_channel::bounded;
+use sluice_batch::{Position, ShardRef, ShardState};
 use sluice_manifest::plan::{Format, JsonRecords};
-use sluice_ports::{
-    Alert, Alerts, Clock, CommitLog, Delivery, Kind, KnownShard, Lease, ObjectStore, ShardInfo, Source,
-};
-use std::collections::{BTreeMap, BTreeSet};
+use sluice_ports::{Alerts, Clock, CommitLog, Delivery, Kind, KnownShard, Lease, ObjectStore, ShardInfo, Source};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-
-/// How often the appender looks at the clock when no batch comes.
-const TICK: Duration = Duration::from_millis(200);
 
 /// The outside.
 #[derive(Clone)]
@@ -58,6 +57,8 @@ pub struct Options {
     pub keep_open: bool,
     /// Where another process holds the lease, wait until it lets go or is gone, rather than stop.
     pub standby: bool,
+    /// Batches in a million that are run twice, on a fresh instance of each rule, to see that it says the same.
+    pub audit_ppm: u32,
 }
 
 /// Runs a pipeline until its input ends, `stop` turns true, or something fails.
@@ -71,60 +72,117 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Summary> {
+    run_steered(pipeline, ports, options, progress, stop, Control::default()).await
+}
+
+/// The same, with new versions of the pipeline coming into use on the way.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_steered(
+    pipeline: Arc<Pipeline>,
+    ports: Ports,
+    options: Options,
+    progress: Arc<Progress>,
+    stop: watch::Receiver<bool>,
+    control: Control,
+) -> Result<Summary> {
     if options.follow {
         refuse_to_follow(&pipeline.plan.format)?;
     }
     let Some(lease) = acquire(&pipeline, &ports, options, stop.clone()).await? else {
         return Ok(Summary { stopped: true, ..Summary::default() });
     };
-    let recovered = {
-        let (pipeline, ports, lease, handle) = (pipeline.clone(), ports.clone(), lease.clone(), Handle::current());
-        let work = move || handle.block_on(recover(&pipeline, &ports, lease, options.threads));
-        tokio::task::spawn_blocking(work).await.map_err(|_| FlowError::Died("the recovery"))??
-    };
-    let mut summary = Summary { notes: recovered.notes, ..Summary::default() };
-    if let Some(commit) = recovered.commit {
-        summary.segments = 1;
-        summary.account.add(&commit.account);
-        summary.delivered.clone_from(&commit.delivered);
-        progress.add_segment();
+    let Control { rollouts, watcher, board, history } = control;
+    let rollouts = Rollouts::new(Version::new(pipeline), rollouts, watcher, board.clone());
+    let mut voyage = Voyage { ports, options, progress, stop, lease, board, history, summary: Summary::default() };
+    let mut rollouts = Some(rollouts);
+    while let Some(next) = rollouts.take() {
+        rollouts = voyage.leg(next).await?;
     }
-    let known: BTreeMap<ShardRef, ShardState> = recovered.segments.shards().clone();
-    ports.source.committed(&ended(known.values())).await?;
-    let (order_tx, order_rx) = bounded(options.threads * 2 + 2);
-    let workers = Workers::start(&pipeline, options.threads);
-    let (events_tx, events_rx) = mpsc::channel(options.threads + 1);
-    let dispatcher = dispatch(events_rx, workers.queue.clone(), order_tx);
-    let readers = Readers {
-        pipeline: pipeline.clone(),
-        ports: ports.clone(),
-        options,
-        progress: progress.clone(),
-        known,
-        events: events_tx,
-        stop: stop.clone(),
-    };
-    let reading = tokio::spawn(readers.run());
-    let appender = Appender {
-        pipeline,
-        ports,
-        options,
-        progress,
-        segments: recovered.segments,
-        live: BTreeMap::new(),
-        notes: BTreeMap::new(),
-        summary,
-        stop,
-    };
-    let handle = Handle::current();
-    let appended = tokio::task::spawn_blocking(move || appender.run(&order_rx, &handle)).await;
-    reading.abort();
-    let _ = reading.await;
-    let _ = tokio::task::spawn_blocking(move || dispatcher.join()).await;
-    let split = workers.stop();
-    let mut summary = appended.map_err(|_| FlowError::Died("the appender"))??;
-    summary.split = split;
-    Ok(summary)
+    Ok(voyage.summary)
+}
+
+/// A run from its start to its end. It is made of legs: where a version is rolled back, or cuts records in another way, a
+/// new one begins at the last commit.
+struct Voyage {
+    ports: Ports,
+    options: Options,
+    progress: Arc<Progress>,
+    stop: watch::Receiver<bool>,
+    lease: Arc<dyn Lease>,
+    board: Arc<Board>,
+    history: Arc<dyn History>,
+    summary: Summary,
+}
+
+impl Voyage {
+    /// Reads on from the last commit. Returns what steers the next leg, if there is one.
+    async fn leg(&mut self, rollouts: Rollouts) -> Result<Option<Rollouts>> {
+        let course = self.board.course();
+        let pipeline = course.main.pipeline.clone();
+        let (ports, options, threads) = (self.ports.clone(), self.options, self.options.threads.max(1));
+        let recovered = {
+            let (versions, lease, handle) = (self.versions(&course), self.lease.clone(), Handle::current());
+            let ports = ports.clone();
+            let work = move || handle.block_on(recover(&versions, &ports, lease, threads));
+            tokio::task::spawn_blocking(work).await.map_err(|_| FlowError::Died("the recovery"))??
+        };
+        self.summary.notes.extend(recovered.notes);
+        if let Some(commit) = recovered.commit {
+            self.summary.add(&commit);
+            self.progress.add_segment();
+        }
+        let known: BTreeMap<ShardRef, ShardState> = recovered.segments.shards().clone();
+        ports.source.committed(&ended(known.values())).await?;
+        let (order_tx, order_rx) = bounded(threads * 2 + 2);
+        let shop = Shop { clock: ports.clock.clone(), audit_ppm: options.audit_ppm };
+        let workers = Workers::start(&self.board, &shop, threads);
+        let (events_tx, events_rx) = mpsc::channel(threads + 1);
+        let wake = events_tx.downgrade();
+        let dispatcher = dispatch(events_rx, workers.queue.clone(), order_tx, self.board.clone(), course.clone());
+        let readers = Readers {
+            pipeline,
+            ports: ports.clone(),
+            options,
+            progress: self.progress.clone(),
+            known,
+            events: events_tx,
+            stop: self.stop.clone(),
+        };
+        let reading = tokio::spawn(readers.run());
+        let appender = Appender {
+            ports,
+            options,
+            progress: self.progress.clone(),
+            segments: recovered.segments,
+            live: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            summary: std::mem::take(&mut self.summary),
+            stop: self.stop.clone(),
+            rollouts,
+            board: self.board.clone(),
+            course,
+            wake,
+            open: OpenProgress::default(),
+        };
+        let handle = Handle::current();
+        let appended = tokio::task::spawn_blocking(move || appender.run(&order_rx, &handle)).await;
+        reading.abort();
+        let _ = reading.await;
+        let _ = tokio::task::spawn_blocking(move || dispatcher.join()).await;
+        let split = workers.stop();
+        let Ended { summary, again } = appended.map_err(|_| FlowError::Died("the appender"))??;
+        self.summary = summary;
+        self.summary.split.add(&split);
+        Ok(again)
+    }
+
+    /// Versions that may have left something open: the one in use first.
+    fn versions(&self, course: &Course) -> Versions {
+        let others = course.versions().skip(1).map(|version| version.pipeline.clone()).collect();
+        Versions { main: course.main.clone(), others, history: self.history.clone() }
+    }
 }
 
 /// How often a standby asks for the lease.
@@ -184,214 +242,8 @@ pub(crate) fn known(shards: &BTreeMap<ShardRef, ShardState>) -> Vec<KnownShard> 
     shards.values().map(each).collect()
 }
 
-type Answer = Result<Box<Processed>>;
-type Job = (WorkItem, Sender<Answer>);
-
-/// What stands in line before the appender.
-enum Slot {
-    Batch(Receiver<Answer>),
-    Event(Event),
-}
-
-struct Workers {
-    queue: Sender<Job>,
-    handles: Vec<JoinHandle<Split>>,
-}
-
-impl Workers {
-    fn start(pipeline: &Arc<Pipeline>, threads: usize) -> Self {
-        let (queue, jobs) = bounded::<Job>(threads);
-        let handles = (0..threads.max(1))
-            .map(|_| {
-                let (jobs, pipeline) = (jobs.clone(), pipeline.clone());
-                thread::spawn(move || work(&jobs, pipeline))
-            })
-            .collect();
-        Self { queue, handles }
-    }
-
-    fn stop(self) -> Split {
-        drop(self.queue);
-        let mut total = Split::default();
-        for split in self.handles.into_iter().filter_map(|handle| handle.join().ok()) {
-            total.decode += split.decode;
-            total.rules += split.rules;
-            total.host += split.host;
-        }
-        total
-    }
-}
-
-fn work(jobs: &Receiver<Job>, pipeline: Arc<Pipeline>) -> Split {
-    let mut worker = Worker::new(pipeline);
-    while let Ok((item, answer)) = jobs.recv() {
-        // nobody waits for the answer where the run has already stopped
-        let _ = answer.send(worker.process(item).map(Box::new));
-    }
-    worker.split
-}
-
-fn dispatch(mut events: mpsc::Receiver<Event>, queue: Sender<Job>, order: Sender<Slot>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        while let Some(event) = events.blocking_recv() {
-            let sent = match event {
-                Event::Batch(item) => {
-                    let (answer, place) = bounded(1);
-                    order.send(Slot::Batch(place)).is_ok() && queue.send((*item, answer)).is_ok()
-                }
-                other => order.send(Slot::Event(other)).is_ok(),
-            };
-            if !sent {
-                return;
-            }
-        }
-    })
-}
-
-struct Appender {
-    pipeline: Arc<Pipeline>,
-    ports: Ports,
-    options: Options,
-    progress: Arc<Progress>,
-    segments: Segments,
-    /// Shards that may still give rows, with the time they last did.
-    live: BTreeMap<ShardRef, Duration>,
-    notes: BTreeMap<ShardRef, String>,
-    summary: Summary,
-    stop: watch::Receiver<bool>,
-}
-
-impl Appender {
-    fn run(mut self, order: &Receiver<Slot>, handle: &Handle) -> Result<Summary> {
-        loop {
-            match order.recv_timeout(TICK) {
-                Ok(Slot::Batch(place)) => {
-                    let processed = place.recv().map_err(|_| FlowError::Died("a worker"))??;
-                    self.append(*processed)?;
-                }
-                Ok(Slot::Event(event)) => self.event(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            let now = self.ports.clock.monotonic();
-            if self.segments.is_full(now) || (self.options.follow && self.windows_wait(now)) {
-                handle.block_on(self.close(false))?;
-            }
-        }
-        self.summary.stopped = *self.stop.borrow();
-        let ended = !self.summary.stopped && !self.options.follow && self.summary.broken.is_empty();
-        handle.block_on(self.close(ended && !self.options.keep_open))?;
-        self.report_late();
-        Ok(self.summary)
-    }
-
-    fn append(&mut self, mut processed: Processed) -> Result<()> {
-        let begun = cpu_time();
-        let shard = &processed.tag.shard;
-        let now = self.ports.clock.monotonic();
-        self.live.insert(shard.clone(), now);
-        let note = self.notes.get(shard).map_or("", String::as_str);
-        self.segments.append(&mut processed, note, now, None)?;
-        self.progress.add_batch(&processed.account, processed.bytes);
-        self.summary.append += cpu_time().saturating_sub(begun);
-        Ok(())
-    }
-
-    fn event(&mut self, event: Event) -> Result<()> {
-        match event {
-            Event::Found(found) => {
-                let now = self.ports.clock.monotonic();
-                for found in found {
-                    self.live.insert(found.shard.clone(), now);
-                    self.segments.found(&found.shard, &found.parents);
-                    self.notes.insert(found.shard, found.note);
-                }
-            }
-            Event::Ended { tag, note, closed } => {
-                // where windows are kept open for rows to come, an ended shard may be one that they come from; a shard of
-                // a stream that is only caught up will give more in any case
-                if closed || !(self.options.keep_open || self.ports.source.is_stream()) {
-                    self.live.remove(&tag.shard);
-                }
-                // its children begin only now, so only now they can be idle
-                let now = self.ports.clock.monotonic();
-                for child in if closed { self.segments.children(&tag.shard) } else { Vec::new() } {
-                    self.live.insert(child, now);
-                }
-                let shard_note = self.notes.get(&tag.shard).map_or("", String::as_str);
-                self.segments.shard_ended(&tag.shard, closed, shard_note);
-                self.summary.notes.extend(note);
-            }
-            Event::Broken { tag, message } => {
-                self.live.remove(&tag.shard);
-                self.alert("input_broken", &message);
-                self.summary.broken.push(message);
-            }
-            Event::Failed(error) => return Err(*error),
-            Event::Batch(_) => {}
-        }
-        Ok(())
-    }
-
-    fn windows_wait(&self, now: Duration) -> bool {
-        self.segments.is_empty()
-            && self.segments.could_close(&|gold| active(&self.live, self.options.follow, gold, now))
-    }
-
-    async fn close(&mut self, end_of_input: bool) -> Result<()> {
-        let begun = cpu_time();
-        let now = self.ports.clock.monotonic();
-        let least = self.pipeline.golds.iter().map(|gold| gold.plan.window.idle).min();
-        let quiet = |last: &Duration| least.is_some_and(|idle| now.saturating_sub(*last) >= idle);
-        let idle = self.live.iter().filter(|(_, last)| self.options.follow && quiet(last));
-        let idle: Vec<ShardRef> = idle.map(|(shard, _)| shard.clone()).collect();
-        let (live, follow) = (self.live.clone(), self.options.follow);
-        let active = move |gold: &Gold| active(&live, follow, gold, now);
-        let closing = Closing::Fresh { active: &active, idle, end_of_input };
-        if let Some(commit) = self.segments.close(closing).await? {
-            self.committed(&commit);
-            self.ports.source.committed(&ended(commit.shards.iter())).await?;
-        }
-        self.summary.commit += cpu_time().saturating_sub(begun);
-        Ok(())
-    }
-
-    fn committed(&mut self, commit: &Commit) {
-        self.summary.segments += 1;
-        self.summary.account.add(&commit.account);
-        if let Some(delivered) = &commit.delivered {
-            self.summary.delivered.get_or_insert_default().add(delivered);
-        }
-        self.progress.add_segment();
-        let rows = commit.account.total();
-        tracing::debug!(commit = commit.number, read = rows.read, silver = rows.silver, "committed");
-    }
-
-    fn report_late(&mut self) {
-        for (gold, account) in &self.summary.account.gold {
-            if account.late > 0 {
-                let text = format!("gold `{gold}`: {} rows came too late for their window", account.late);
-                self.summary.notes.push(text);
-            }
-        }
-    }
-
-    fn alert(&self, code: &'static str, message: &str) {
-        let dataset = self.pipeline.dataset().to_owned();
-        self.ports.alerts.raise(Alert { dataset, code, message: message.to_owned() });
-    }
-}
-
-/// Shards whose rows are still to come. In a bounded run every shard that is not read to its end; when following, one that
-/// has been quiet for long holds no window open.
-fn active(live: &BTreeMap<ShardRef, Duration>, follow: bool, gold: &Gold, now: Duration) -> BTreeSet<ShardRef> {
-    let idle = gold.bound.plan.window.idle;
-    let quiet = |last: &Duration| follow && now.saturating_sub(*last) >= idle;
-    live.iter().filter(|(_, last)| !quiet(last)).map(|(shard, _)| shard.clone()).collect()
-}
-
 /// Shards that are read to their end.
-fn ended<'a>(shards: impl Iterator<Item = &'a ShardState>) -> Vec<ShardRef> {
+pub(crate) fn ended<'a>(shards: impl Iterator<Item = &'a ShardState>) -> Vec<ShardRef> {
     shards.filter(|state| state.ended).map(|state| state.shard.clone()).collect()
 }
 

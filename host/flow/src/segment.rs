@@ -3,43 +3,27 @@
 use crate::dedup::{self, Dedup};
 use crate::encode::Encoder;
 use crate::error::{FlowError, Result};
+use crate::outside::{Outside, Written};
 use crate::pipeline::Pipeline;
 use crate::sinks::{Ready, Sinks};
 use crate::stream::hex;
-use crate::window::{Gold, Parents};
+use crate::window::{self, BoundGold, Chain, Closed, Gold, Parents, Rows};
 use crate::work::Processed;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use sluice_batch::{
-    Account, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedRows, Layer, ObjectEntry, Origin, Position,
-    ShardRef, ShardState,
+    Account, BatchEntry, ClosedWindows, Commit, Cut, Delivered, FailedGroups, FailedRows, Layer, ObjectEntry, Origin,
+    Position, ShardRef, ShardState,
 };
 use sluice_manifest::plan::Late;
-use sluice_ports::{
-    CommitLog, Delivery, Entry, EntryKind, Kind, Lease, ObjectStore, Parcel, PortError, Put, failpoint,
-};
+use sluice_ports::{EntryKind, ObjectStore, Parcel, failpoint};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows of a gold object at most.
 const GOLD_ROWS: usize = 1 << 20;
-
-/// Objects put at once.
-const PUTS_AT_ONCE: usize = 8;
-
-/// What a segment is written to, and how.
-#[derive(Clone)]
-pub(crate) struct Outside {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) log: Arc<dyn CommitLog>,
-    pub(crate) delivery: Option<Arc<dyn Delivery>>,
-    pub(crate) lease: Arc<dyn Lease>,
-    /// Threads that encode partitions side by side.
-    pub(crate) threads: usize,
-}
 
 /// Where everything stands: after the last commit, plus what was appended since.
 pub(crate) struct Segments {
@@ -51,7 +35,7 @@ pub(crate) struct Segments {
     /// Parents of the shards of a stream, as it told of them.
     parents: Parents,
     dedup: Option<Dedup>,
-    golds: Vec<Gold>,
+    golds: Vec<Chain>,
     /// State objects of the last commit, to be deleted after the next.
     state: Vec<ObjectEntry>,
     open: Open,
@@ -89,28 +73,40 @@ impl Open {
 /// What decides a closing.
 pub(crate) enum Closing<'a> {
     /// Decide now. `active`: the shards whose rows are still to come, for each gold. `end_of_input`: all windows close.
-    Fresh { active: &'a dyn Fn(&Gold) -> BTreeSet<ShardRef>, idle: Vec<ShardRef>, end_of_input: bool },
+    Fresh { active: &'a dyn Fn(&Chain) -> BTreeSet<ShardRef>, idle: Vec<ShardRef>, end_of_input: bool },
     /// It was decided before.
     Again(&'a Cut),
 }
 
+/// What a closing came to.
+pub(crate) enum Outcome {
+    /// There was nothing to write.
+    Nothing,
+    /// Cut, objects and commit are written, and the next segment is open.
+    Committed(Box<Commit>),
+    /// The segment was on trial, and an aggregator could not finish its windows. Nothing is written, and nothing more can
+    /// be done with what is open.
+    Refused(String),
+}
+
 impl Segments {
-    /// Takes up where the last commit left.
+    /// Takes up where the last commit left. `find` knows earlier definitions of golds, by name and digest.
     pub(crate) async fn restore(
         pipeline: Arc<Pipeline>,
         outside: Outside,
         last: Option<&Commit>,
         number: u64,
+        find: &(dyn Fn(&str, &str) -> Option<BoundGold> + Sync),
     ) -> Result<Self> {
-        let mut golds =
-            pipeline.golds.iter().map(|g| Gold::new(g.clone(), &pipeline.layout)).collect::<Result<Vec<_>>>()?;
+        let golds = pipeline.golds.iter().map(|gold| new_chain(gold, &pipeline));
+        let mut golds = golds.collect::<Result<Vec<_>>>()?;
         let mut dedup = pipeline.plan.dedup.as_ref().map(|plan| Dedup::new(plan, &pipeline.layout)).transpose()?;
         let (mut shards, mut state) = (BTreeMap::new(), Vec::new());
         if let Some(commit) = last {
             shards = commit.shards.iter().map(|s| (s.shard.clone(), s.clone())).collect();
             state.clone_from(&commit.state);
             for gold in &mut golds {
-                restore_gold(gold, commit, outside.store.as_ref()).await?;
+                restore_gold(gold, &pipeline, commit, outside.store.as_ref(), find).await?;
             }
             for entry in commit.state.iter().filter(|entry| is_of_dedup(entry)) {
                 if let Some(dedup) = &mut dedup {
@@ -128,6 +124,55 @@ impl Segments {
         }
         let open = Open::new(&pipeline, number, outside.delivery.is_some())?;
         Ok(Self { pipeline, outside, number, shards, parents: Parents::new(), dedup, golds, state, open })
+    }
+
+    /// Goes on by another version of the pipeline. The open segment must be empty.
+    pub(crate) fn adopt(&mut self, pipeline: Arc<Pipeline>) -> Result<()> {
+        debug_assert!(self.is_empty(), "a segment is of one version");
+        let breaker = pipeline.plan.breaker;
+        let mut before = std::mem::take(&mut self.golds);
+        for gold in &pipeline.golds {
+            let chain = match before.iter().position(|chain| chain.name() == gold.plan.name) {
+                Some(place) => {
+                    let mut chain = before.remove(place);
+                    chain.adopt(gold.clone(), &pipeline.layout, breaker)?;
+                    chain
+                }
+                None => new_chain(gold, &pipeline)?,
+            };
+            self.golds.push(chain);
+        }
+        if let Some(orphan) = before.iter().find(|chain| chain.has_open_windows()) {
+            return Err(orphaned(orphan));
+        }
+        let dedup = pipeline.plan.dedup.as_ref().map(|plan| Dedup::new(plan, &pipeline.layout)).transpose()?;
+        self.dedup = match (dedup, self.dedup.take()) {
+            (Some(next), Some(before)) => Some(next.after(before)),
+            (next, _) => next,
+        };
+        let (ended, closed) = (std::mem::take(&mut self.open.ended), std::mem::take(&mut self.open.shards_closed));
+        let touched = std::mem::take(&mut self.open.touched);
+        self.open = Open::new(&pipeline, self.number, self.outside.delivery.is_some())?;
+        (self.open.ended, self.open.shards_closed, self.open.touched) = (ended, closed, touched);
+        self.pipeline = pipeline;
+        Ok(())
+    }
+
+    /// Whether another version could go on from here, as far as can be said now.
+    pub(crate) fn could_adopt(&self, pipeline: &Pipeline) -> Result<()> {
+        for chain in &self.golds {
+            if pipeline.golds.iter().any(|gold| gold.plan.name == chain.name()) {
+                chain.check(&pipeline.layout)?;
+            } else {
+                // batches are under way that may open windows before the new version takes over
+                return Err(orphaned(chain));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
     }
 
     /// Notes the parents of a shard that will be read.
@@ -160,11 +205,10 @@ impl Segments {
     }
 
     /// Whether some gold has windows that could close although nothing was read.
-    pub(crate) fn could_close(&self, active: &dyn Fn(&Gold) -> BTreeSet<ShardRef>) -> bool {
+    pub(crate) fn could_close(&self, active: &dyn Fn(&Chain) -> BTreeSet<ShardRef>) -> bool {
         self.golds.iter().any(|gold| {
             let first_end = gold.first_end();
-            gold.closable(active(gold).into_iter(), &self.parents)
-                .is_some_and(|through| first_end.is_some_and(|e| e <= through))
+            gold.closable(&active(gold), &self.parents).is_some_and(|through| first_end.is_some_and(|e| e <= through))
         })
     }
 
@@ -180,25 +224,36 @@ impl Segments {
             let doubles = dedup.doubles(&processed.tag.shard, &processed.silver, &self.parents);
             processed.leave_out(&doubles)?;
         }
-        let processed = &*processed;
-        let shard = &processed.tag.shard;
+        let shard = &processed.tag.shard.clone();
         let open = &mut self.open;
         open.since.get_or_insert(now);
         open.bytes += processed.bytes;
         open.rows += processed.account.read;
         open.account.origin(shard).add(&processed.account);
         open.touched.insert(shard.clone());
-        let mut failed = processed.failed.clone();
+        let mut failed = processed.decided.failed.clone();
         for gold in &mut self.golds {
             let label = gold.label();
             let forced: Option<&FailedRows> = again.and_then(|e| e.failed.iter().find(|f| f.at == label));
-            let taken = gold.take(shard, &processed.silver, &processed.selection, forced);
-            let name = &gold.bound.plan.name;
-            if gold.bound.plan.window.late == Late::Output && !taken.late.is_empty() {
+            let taken = gold.take(&Rows {
+                shard,
+                silver: &processed.silver,
+                selection: &processed.selection,
+                forced,
+                now: again.is_none().then_some(now),
+                audit: processed.news.audited,
+            });
+            let name = gold.name();
+            if gold.late() == Late::Output && !taken.late.is_empty() {
                 open.sinks.late(name, &processed.silver, &taken.late, &self.pipeline)?;
             }
-            open.account.gold.entry(name.clone()).or_default().add(&taken.account);
+            open.account.gold.entry(name.to_owned()).or_default().add(&taken.account);
             failed.extend(taken.failed);
+            processed.news.parked.extend(taken.parked.map(|why| (label.clone(), why)));
+            if taken.differed {
+                let rule = self.pipeline.golds.iter().find(|bound| bound.plan.name == name);
+                processed.news.differed.extend(rule.map(|bound| bound.rule.id().to_string()));
+            }
         }
         open.sinks.append(processed, &self.pipeline)?;
         let tail = processed.tail.map(hex).unwrap_or_default();
@@ -209,9 +264,10 @@ impl Segments {
             tail: tail.clone(),
             arrived_at: processed.arrived_at,
             failed,
+            parked: processed.decided.parked.clone(),
         });
         let event_time =
-            self.golds.iter().filter_map(|g| Some((g.bound.plan.name.clone(), *g.event_time.get(shard)?))).collect();
+            self.golds.iter().filter_map(|gold| Some((gold.name().to_owned(), gold.event_time(shard)?))).collect();
         let state = ShardState {
             shard: shard.clone(),
             position: processed.to,
@@ -252,42 +308,39 @@ impl Segments {
         }
     }
 
-    /// Writes cut, objects and commit; `None` where there was nothing to write. The next segment is open then.
-    pub(crate) async fn close(&mut self, closing: Closing<'_>) -> Result<Option<Commit>> {
-        let fresh = matches!(closing, Closing::Fresh { .. });
+    /// Writes cut, objects and commit. The next segment is open then. `on_trial`: it is refused rather than cut where an
+    /// aggregator cannot finish its windows.
+    pub(crate) async fn close(&mut self, closing: Closing<'_>, on_trial: bool) -> Result<Outcome> {
         let mut cut = self.cut(&closing);
+        let fresh = matches!(closing, Closing::Fresh { .. });
         if fresh && cut.batches.is_empty() && cut.closed.is_empty() && cut.shards_closed.is_empty() {
-            return Ok(None);
+            return Ok(Outcome::Nothing);
         }
         self.outside.lease.check()?;
         let deliver = self.outside.delivery.is_some();
         let mut open = std::mem::replace(&mut self.open, Open::new(&self.pipeline, self.number + 1, deliver)?);
-        // windows are finished before the cut: if an aggregator cannot, nothing is written yet
-        let gold = self.close_windows(&cut, &mut open.account)?;
+        // windows are finished before the cut: what could not be finished is a decision, which stands in it
+        let (gold, failed) = self.close_windows(&cut, &mut open.account)?;
+        if let Some(failed) = failed.first().filter(|_| on_trial) {
+            return Ok(Outcome::Refused(format!("gold `{}` cannot finish its windows: {}", failed.gold, failed.cause)));
+        }
         open.account.check()?;
         if let Closing::Again(before) = closing {
             before.clone_into(&mut cut);
         } else {
+            cut.failed_groups = failed;
             failpoint::hit("before-cut");
-            self.put(EntryKind::Cut, cut.to_bytes()).await?;
+            self.outside.enter(self.number, EntryKind::Cut, cut.to_bytes()).await?;
         }
         let digest = cut.digest();
         failpoint::hit("after-cut");
         let silver = open.sinks.take_delivered();
         let mut ready = open.sinks.finish(self.outside.threads)?;
         ready.extend(gold);
-        let objects = self.put_objects(&digest, ready).await?;
-        let mut states = Vec::new();
-        for gold in &self.golds {
-            if let Some((rows, bytes)) = gold.save()? {
-                let folder = gold.bound.plan.name.clone();
-                states.push(Ready { layer: Layer::State, folder, rows, bytes });
-            }
-        }
-        if let Some((rows, bytes)) = self.dedup.as_ref().map(Dedup::save).transpose()?.flatten() {
-            states.push(Ready { layer: Layer::State, folder: dedup::FOLDER.to_owned(), rows, bytes });
-        }
-        let state = self.put_objects(&digest, states).await?;
+        let written = self.outside.put_objects(self.number, &digest, ready).await?;
+        let (objects, schemas): (Vec<_>, Vec<_>) = written.into_iter().map(|w| (w.entry, w.schema)).unzip();
+        let state = self.outside.put_objects(self.number, &digest, self.states()?).await?;
+        let state: Vec<ObjectEntry> = state.into_iter().map(|Written { entry, .. }| entry).collect();
         self.outside.store.sync().await?;
         let delivered = self.deliver(&digest, &silver).await?;
         let commit = Commit {
@@ -297,16 +350,17 @@ impl Segments {
             fence: self.outside.lease.fence(),
             cut: digest,
             shards: self.shards.values().cloned().collect(),
-            columns: self.columns(&objects),
+            columns: self.columns(&objects, &schemas),
             objects,
             state,
-            closed: self.closed(),
+            closed: self.by_gold(Chain::closed_through),
+            barriers: self.by_gold(Chain::barrier),
             end_of_input: cut.end_of_input,
             account: open.account,
             delivered,
         };
         failpoint::hit("before-commit");
-        self.put(EntryKind::Commit, commit.to_bytes()).await?;
+        self.outside.enter(self.number, EntryKind::Commit, commit.to_bytes()).await?;
         failpoint::hit("after-commit");
         self.number += 1;
         let old: Vec<String> = std::mem::replace(&mut self.state, commit.state.clone())
@@ -315,7 +369,20 @@ impl Segments {
             .filter(|name| commit.state.iter().all(|entry| entry.name != *name))
             .collect();
         self.outside.store.delete(&old).await?;
-        Ok(Some(commit))
+        Ok(Outcome::Committed(Box::new(commit)))
+    }
+
+    /// What is open after this segment, as objects.
+    fn states(&self) -> Result<Vec<Ready>> {
+        let mut states = Vec::new();
+        for gold in &self.golds {
+            let saved = gold.save()?.into_iter();
+            states.extend(saved.map(|(rows, bytes)| Ready::new(Layer::State, gold.name(), rows, bytes)));
+        }
+        if let Some((rows, bytes)) = self.dedup.as_ref().map(Dedup::save).transpose()?.flatten() {
+            states.push(Ready::new(Layer::State, dedup::FOLDER, rows, bytes));
+        }
+        Ok(states)
     }
 
     /// Sends the silver rows out besides the lake. They are acknowledged when this returns.
@@ -328,24 +395,28 @@ impl Segments {
         Ok(Some(delivered))
     }
 
-    /// Names of the columns of the objects' layers.
-    fn columns(&self, objects: &[ObjectEntry]) -> BTreeMap<String, Vec<String>> {
+    /// Names of the columns of the objects' layers, and of objects that have others. `schemas`: what objects have that are
+    /// not as their layer.
+    fn columns(&self, objects: &[ObjectEntry], schemas: &[Option<SchemaRef>]) -> BTreeMap<String, Vec<String>> {
         let layers: BTreeSet<&Layer> = objects.iter().map(|object| &object.layer).collect();
         let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect();
         let schema = |layer: &Layer| match layer {
             Layer::Silver | Layer::Late(_) => Some(self.pipeline.silver_schema.clone()),
             Layer::Quarantine => Some(crate::quarantine::schema()),
-            Layer::Gold(name) => {
-                self.golds.iter().find(|gold| gold.bound.plan.name == *name).map(|gold| gold.schema().clone())
-            }
+            Layer::Gold(name) => self.golds.iter().find(|gold| gold.name() == name).map(|gold| gold.schema().clone()),
             Layer::Bronze | Layer::State => None,
         };
-        layers.into_iter().filter_map(|layer| Some((layer.folder(), names(&schema(layer)?)))).collect()
+        let of_layers = layers.into_iter().filter_map(|layer| Some((layer.folder(), names(&schema(layer)?))));
+        let own = objects.iter().zip(schemas).filter_map(|(object, own)| {
+            let own = own.as_ref().filter(|own| schema(&object.layer).is_none_or(|layer| layer != **own))?;
+            Some((object.name.clone(), names(own)))
+        });
+        of_layers.chain(own).collect()
     }
 
-    fn closed(&self) -> BTreeMap<String, i64> {
-        let some = self.golds.iter().filter(|gold| gold.closed_through > i64::MIN);
-        some.map(|gold| (gold.bound.plan.name.clone(), gold.closed_through)).collect()
+    fn by_gold(&self, number: fn(&Chain) -> i64) -> BTreeMap<String, i64> {
+        let some = self.golds.iter().filter(|gold| number(gold) > i64::MIN);
+        some.map(|gold| (gold.name().to_owned(), number(gold))).collect()
     }
 
     /// The cut of the open segment.
@@ -354,11 +425,11 @@ impl Segments {
             Closing::Again(cut) => return Cut::clone(cut),
             Closing::Fresh { active, idle, end_of_input } => (active, idle.clone(), *end_of_input),
         };
-        let through = |gold: &Gold| match end_of_input {
-            true => gold.last_open().map(|last| last.max(gold.closed_through)),
-            false => gold.closable(active(gold).into_iter(), &self.parents),
+        let through = |gold: &Chain| match end_of_input {
+            true => gold.last_open().map(|last| last.max(gold.closed_through())),
+            false => gold.closable(&active(gold), &self.parents),
         };
-        let closes = |gold: &Gold| Some(ClosedWindows { gold: gold.bound.plan.name.clone(), through: through(gold)? });
+        let closes = |gold: &Chain| Some(ClosedWindows { gold: gold.name().to_owned(), through: through(gold)? });
         let notes = self.open.touched.iter().map(|shard| (shard.to_string(), self.shards[shard].note.clone()));
         Cut {
             format: Cut::FORMAT,
@@ -371,113 +442,87 @@ impl Segments {
             shards_closed: self.open.shards_closed.clone(),
             idle,
             closed: self.golds.iter().filter_map(closes).collect(),
+            failed_groups: Vec::new(),
             end_of_input,
             notes: notes.collect(),
         }
     }
 
-    fn close_windows(&mut self, cut: &Cut, account: &mut Account) -> Result<Vec<Ready>> {
-        let mut ready = Vec::new();
+    /// Closes the windows that a cut names. Returns their rows as objects, and the groups that could not be finished.
+    fn close_windows(&mut self, cut: &Cut, account: &mut Account) -> Result<(Vec<Ready>, Vec<FailedGroups>)> {
+        let (mut ready, mut failed) = (Vec::new(), Vec::new());
         for closed in &cut.closed {
-            let gold = self.golds.iter_mut().find(|gold| gold.bound.plan.name == closed.gold);
+            let gold = self.golds.iter_mut().find(|gold| gold.name() == closed.gold);
             let gold = gold.ok_or_else(|| FlowError::Log(format!("cut {}: no gold `{}`", cut.number, closed.gold)))?;
-            let rows = gold.close(closed.through, cut.number, cut.fence)?;
-            account.gold.entry(closed.gold.clone()).or_default().rows += rows.rows;
-            let mut batches = rows.batches.into_iter().peekable();
-            while batches.peek().is_some() {
-                let mut encoder = Encoder::new(gold.schema().clone(), &self.pipeline.metadata);
-                let mut written = 0;
-                while let Some(batch) = batches.next_if(|_| written < GOLD_ROWS) {
-                    written += batch.num_rows();
-                    encoder.write(&batch)?;
+            let forced = cut.failed_groups.iter().find(|failed| failed.gold == closed.gold);
+            let all = gold.close(closed.through, cut.number, cut.fence, forced)?;
+            account.gold.entry(closed.gold.clone()).or_default().add(&window::account(&all));
+            let mut of_gold = FailedGroups { gold: closed.gold.clone(), groups: Vec::new(), cause: String::new() };
+            for closed_by in all {
+                of_gold.groups.extend(&closed_by.rows.failed);
+                if of_gold.cause.is_empty() {
+                    of_gold.cause.clone_from(&closed_by.rows.cause);
                 }
-                if let Some((rows, bytes)) = encoder.finish()? {
-                    let layer = Layer::Gold(closed.gold.clone());
-                    ready.push(Ready { layer, folder: String::new(), rows, bytes });
-                }
+                self.encode_gold(&closed.gold, closed_by, &mut ready)?;
+            }
+            if !of_gold.groups.is_empty() {
+                tracing::warn!(gold = closed.gold, groups = of_gold.groups.len(), "{}", of_gold.cause);
+                failed.push(of_gold);
             }
         }
-        Ok(ready)
+        Ok((ready, failed))
     }
 
-    /// Puts objects, some at once: on a service each takes a while. They are finished in their order.
-    async fn put_objects(&self, digest: &str, ready: Vec<Ready>) -> Result<Vec<ObjectEntry>> {
-        let mut parts: BTreeMap<String, u32> = BTreeMap::new();
-        let named: Vec<(ObjectEntry, Bytes)> =
-            ready.into_iter().map(|object| self.named(digest, object, &mut parts)).collect();
-        let store = &self.outside.store;
-        let puts = named.into_iter().map(|(entry, bytes)| async move {
-            store.put(&entry.name, bytes).await?;
-            Result::Ok(entry)
-        });
-        let mut puts = futures_util::stream::iter(puts).buffered(PUTS_AT_ONCE);
-        let mut entries = Vec::new();
-        while let Some(entry) = puts.next().await {
-            let entry = entry?;
-            failpoint::hit(&format!("after-{}", object_kind(&entry.layer)));
-            failpoint::hit("between-objects");
-            entries.push(entry);
+    fn encode_gold(&self, name: &str, closed: Closed, ready: &mut Vec<Ready>) -> Result<()> {
+        let Closed { schema, rows, earlier } = closed;
+        let mut batches = rows.batches.into_iter().peekable();
+        while batches.peek().is_some() {
+            let mut encoder = Encoder::new(schema.clone(), &self.pipeline.metadata);
+            let mut written = 0;
+            while let Some(batch) = batches.next_if(|_| written < GOLD_ROWS) {
+                written += batch.num_rows();
+                encoder.write(&batch)?;
+            }
+            if let Some((rows, bytes)) = encoder.finish()? {
+                let layer = Layer::Gold(name.to_owned());
+                let object = Ready::new(layer, "", rows, bytes);
+                ready.push(Ready { schema: earlier.then(|| schema.clone()), ..object });
+            }
         }
-        Ok(entries)
-    }
-
-    fn named(&self, digest: &str, object: Ready, parts: &mut BTreeMap<String, u32>) -> (ObjectEntry, Bytes) {
-        let mut folder = object.layer.folder();
-        if !object.folder.is_empty() {
-            folder = format!("{folder}/{}", object.folder);
-        }
-        let part = parts.entry(folder.clone()).or_default();
-        let extension = if object.layer == Layer::State { "arrow" } else { "parquet" };
-        let entry = ObjectEntry {
-            name: format!("{folder}/{:012}-{}-{part:03}.{extension}", self.number, &digest[..16]),
-            layer: object.layer,
-            rows: object.rows,
-            size: object.bytes.len() as u64,
-            digest: hex(xxhash_rust::xxh3::xxh3_64(&object.bytes)),
-        };
-        *part += 1;
-        (entry, Bytes::from(object.bytes))
-    }
-
-    async fn put(&self, kind: EntryKind, bytes: Vec<u8>) -> Result<()> {
-        let entry = Entry { number: self.number, kind };
-        let bytes = Bytes::from(bytes);
-        self.outside.lease.check()?;
-        match self.outside.log.put(entry, bytes.clone()).await? {
-            Put::Written => Ok(()),
-            Put::Exists(there) if there == bytes => Ok(()),
-            Put::Exists(_) => Err(PortError::new(
-                Kind::Fenced,
-                format!("{entry}: another process wrote this entry; two hosts run on one data folder: stop one"),
-            )
-            .into()),
-        }
+        Ok(())
     }
 }
 
-/// What kind of object a failpoint speaks of.
-fn object_kind(layer: &Layer) -> &'static str {
-    match layer {
-        Layer::Bronze => "bronze",
-        Layer::Silver => "silver",
-        Layer::Gold(_) => "gold",
-        Layer::Late(_) => "late",
-        Layer::Quarantine => "quarantine",
-        Layer::State => "state",
-    }
+fn new_chain(gold: &BoundGold, pipeline: &Pipeline) -> Result<Chain> {
+    Gold::new(gold.clone(), &pipeline.layout, pipeline.plan.breaker).map(Chain::new)
 }
 
-async fn restore_gold(gold: &mut Gold, commit: &Commit, store: &dyn ObjectStore) -> Result<()> {
-    let name = &gold.bound.plan.name;
+fn orphaned(chain: &Chain) -> FlowError {
+    FlowError::Plan(format!(
+        "the new manifest no longer has gold `{}`, which may have windows open; end the run without `--keep-open`, which \
+         closes them, then take the gold out",
+        chain.name()
+    ))
+}
+
+async fn restore_gold(
+    gold: &mut Chain,
+    pipeline: &Pipeline,
+    commit: &Commit,
+    store: &dyn ObjectStore,
+    find: &(dyn Fn(&str, &str) -> Option<BoundGold> + Sync),
+) -> Result<()> {
+    let number = |all: &BTreeMap<String, i64>| all.get(gold.name()).copied().unwrap_or(i64::MIN);
+    let (closed, barrier) = (number(&commit.closed), number(&commit.barriers));
+    gold.set_closed(closed, barrier);
     for state in &commit.shards {
-        if let Some(time) = state.event_time.get(name) {
-            gold.event_time.insert(state.shard.clone(), *time);
+        if let Some(time) = state.event_time.get(gold.name()).copied() {
+            gold.set_event_time(&state.shard, time);
         }
     }
-    gold.closed_through = commit.closed.get(name).copied().unwrap_or(i64::MIN);
     let ours: Vec<&ObjectEntry> = commit.state.iter().filter(|entry| is_state_of(entry, gold)).collect();
     for entry in ours {
-        gold.load(&state_object(entry, commit, store).await?)?;
+        gold.load(&state_object(entry, commit, store).await?, &pipeline.layout, pipeline.plan.breaker, find)?;
     }
     Ok(())
 }
@@ -498,7 +543,7 @@ fn is_of_dedup(entry: &ObjectEntry) -> bool {
     entry.name.starts_with(&format!("{}/{}/", Layer::State.folder(), dedup::FOLDER))
 }
 
-fn is_state_of(entry: &ObjectEntry, gold: &Gold) -> bool {
-    let folder = format!("{}/{}/", Layer::State.folder(), gold.bound.plan.name);
+fn is_state_of(entry: &ObjectEntry, gold: &Chain) -> bool {
+    let folder = format!("{}/{}/", Layer::State.folder(), gold.name());
     entry.name.starts_with(&folder)
 }

@@ -17,6 +17,14 @@ pub(crate) struct Ready {
     pub(crate) folder: String,
     pub(crate) rows: u64,
     pub(crate) bytes: Vec<u8>,
+    /// Its columns, where they may not be those of its layer.
+    pub(crate) schema: Option<SchemaRef>,
+}
+
+impl Ready {
+    pub(crate) fn new(layer: Layer, folder: &str, rows: u64, bytes: Vec<u8>) -> Self {
+        Self { layer, folder: folder.to_owned(), rows, bytes, schema: None }
+    }
 }
 
 /// The layers of one segment.
@@ -101,7 +109,7 @@ impl Sinks {
         let mut ready = Vec::new();
         let mut push = |layer: Layer, encoder: Encoder| -> Result<()> {
             if let Some((rows, bytes)) = encoder.finish()? {
-                ready.push(Ready { layer, folder: String::new(), rows, bytes });
+                ready.push(Ready::new(layer, "", rows, bytes));
             }
             Ok(())
         };
@@ -117,7 +125,7 @@ impl Sinks {
                 let all = full.into_iter().map(Ok).chain(encoder.finish().transpose());
                 for object in all {
                     let (rows, bytes) = object?;
-                    ready.push(Ready { layer: Layer::Silver, folder: String::new(), rows, bytes });
+                    ready.push(Ready::new(Layer::Silver, "", rows, bytes));
                 }
             }
             Silver::Many { partitioner, batches, metadata } => {
@@ -176,7 +184,7 @@ fn partition(
     let mut encoder = Encoder::new(schema, metadata);
     encoder.write(&whole)?;
     let (rows, bytes) = encoder.finish()?.expect("a partition has rows");
-    Ok(Ready { layer: Layer::Silver, folder, rows, bytes })
+    Ok(Ready::new(Layer::Silver, &folder, rows, bytes))
 }
 
 fn pick(batch: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {

@@ -51,6 +51,8 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
         segment: build_segment(top.child("segment")),
         batch: build_batch(top.child("batch")),
         token: build_token(top),
+        breaker: crate::plan::BreakerPlan::default(),
+        rollout: crate::plan::RolloutPlan::default(),
     };
     check_token(&plan, root, out);
     Checked {

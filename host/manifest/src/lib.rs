@@ -45,10 +45,11 @@ pub use finding::{Finding, Findings, Pos};
 pub use json_schema::json_schema;
 pub use load::{LoadError, load, manifest_file};
 pub use plan::{
-    AwsEnvironment, AwsSource, BatchPlan, Compression, CsvHeader, DedupPlan, Environment, Expired, FirehoseSpec,
-    Format, GoldPlan, JsonRecords, KinesisSpec, KplOutOfRange, Late, LeaseSpec, Limits, LoadFrom, Otherwise, Partition,
-    PartitionOf, Plan, RedshiftSpec, RedshiftTable, RuleUse, S3SourceSpec, S3Spec, SchemaColumn, SegmentPlan,
-    SilverPlan, StartSpec, StepPlan, StepWhat, TokenPlan, UnknownFields, WindowPlan,
+    AwsEnvironment, AwsSource, BatchPlan, BreakerPlan, CanaryPlan, Compression, CsvHeader, DedupPlan, Environment,
+    Expired, FirehoseSpec, Format, GoldPlan, JsonRecords, KinesisSpec, KplOutOfRange, Late, LeaseSpec, Limits,
+    LoadFrom, OnFailure, Otherwise, Partition, PartitionOf, Plan, ProbationPlan, RedshiftSpec, RedshiftTable,
+    RolloutPlan, RuleUse, S3SourceSpec, S3Spec, SchemaColumn, SegmentPlan, SilverPlan, StartSpec, StepPlan, StepWhat,
+    TokenPlan, UnknownFields, WindowPlan,
 };
 pub use spans::{Owner, Place, Spans};
 pub use suggest::{nearest, way_out};

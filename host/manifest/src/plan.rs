@@ -4,11 +4,13 @@
 //! plan's digest.
 
 mod aws;
+mod rollout;
 
 pub use aws::{
     AwsEnvironment, AwsSource, Expired, FirehoseSpec, KinesisSpec, KplOutOfRange, LeaseSpec, LoadFrom, RedshiftSpec,
     RedshiftTable, S3SourceSpec, S3Spec, StartSpec,
 };
+pub use rollout::{BreakerPlan, CanaryPlan, OnFailure, ProbationPlan, RolloutPlan};
 
 use serde::Serialize;
 use sluice_batch::{ColumnType, Field, digest_hex};
@@ -48,6 +50,11 @@ pub struct Plan {
     pub batch: BatchPlan,
     /// Where the key of pseudonyms comes from.
     pub token: Option<TokenPlan>,
+    /// When a rule is parked.
+    pub breaker: BreakerPlan,
+    /// How a new version comes into use. Not a part of what is done, so not of the digest.
+    #[serde(skip)]
+    pub rollout: RolloutPlan,
 }
 
 impl Plan {
@@ -145,6 +152,8 @@ pub struct StepPlan {
     pub what: StepWhat,
     /// Whether rejected rows are set aside (default) or left out on purpose.
     pub otherwise: Otherwise,
+    /// What becomes of rows when the breaker has parked the rule.
+    pub on_failure: OnFailure,
 }
 
 /// What a step runs.

@@ -36,7 +36,7 @@ fn build_step(node: &Node, out: &mut Findings) -> StepPlan {
         }
     };
     let otherwise = if view.choice("otherwise") == "filter" { Otherwise::Filter } else { Otherwise::Quarantine };
-    StepPlan { label: String::new(), what, otherwise }
+    StepPlan { label: String::new(), what, otherwise, on_failure: crate::plan::OnFailure::default() }
 }
 
 /// The shape that `check_shape` used for the same node.

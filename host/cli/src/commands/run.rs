@@ -81,7 +81,13 @@ async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
         alerts: Arc::new(LogAlerts),
         delivery: None,
     };
-    let options = Options { threads: threads(args), follow: args.follow, keep_open: args.keep_open, standby: false };
+    let options = Options {
+        threads: threads(args),
+        follow: args.follow,
+        keep_open: args.keep_open,
+        standby: false,
+        audit_ppm: args.audit,
+    };
     let progress = Arc::new(Progress::default());
     let display = Display::start(progress.clone());
     let done = sluice_flow::run(bound.pipeline, ports, options, progress, stop_signal()?).await;

@@ -37,7 +37,13 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
         delivery: delivery.map(|delivery| delivery as Arc<dyn Delivery>),
         alerts: alerts.clone(),
     };
-    let options = Options { threads: threads(args), follow, keep_open: args.keep_open, standby: !args.no_standby };
+    let options = Options {
+        threads: threads(args),
+        follow,
+        keep_open: args.keep_open,
+        standby: !args.no_standby,
+        audit_ppm: args.audit,
+    };
     let pipeline = Arc::try_unwrap(bound.pipeline).map_err(|_| anyhow::anyhow!("the pipeline is in use"))?;
     let pipeline = pipeline.with_target_bytes(account.spec.lake.target_bytes as usize);
     let pipeline = Arc::new(match &account.spec.warehouse {

@@ -3,18 +3,20 @@
 use super::Tables;
 use super::key::{self, KeyColumn};
 use super::partials::Table;
+use crate::breaker::{Admission, Breaker, is_failed_batch};
+use crate::checks::event_times;
 use crate::error::{FlowError, Result, internal};
-use crate::isolate::isolate;
+use crate::isolate::{Isolated, isolate};
 use crate::layout::Layout;
-use crate::work::event_times;
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow_schema::{Field as ArrowField, Schema, SchemaRef};
-use sluice_batch::{ColumnType, FailedRows, GoldAccount, Selection, ShardRef};
-use sluice_manifest::plan::GoldPlan;
-use sluice_ports::{Fold, RulePlan, StepFailure};
+use sluice_batch::{ColumnType, FailedGroups, FailedRows, Field, GoldAccount, Selection, ShardRef, digest_hex};
+use sluice_manifest::plan::{BreakerPlan, GoldPlan};
+use sluice_ports::{Fold, RulePlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Partial rows that one call of `merge` is given at most, but whole windows always.
 const MERGE_ROWS: usize = 16_384;
@@ -28,15 +30,64 @@ pub struct BoundGold {
     pub rule: Arc<dyn RulePlan>,
     /// Digest of everything that decides a window's result: plan part and the rule's component.
     pub definition: String,
+    /// The columns of silver that it uses, as they were when it was bound.
+    pub columns: Vec<Field>,
+}
+
+impl BoundGold {
+    /// Binds an aggregate over the columns of `layout`.
+    pub(crate) fn new(plan: GoldPlan, rule: Arc<dyn RulePlan>, layout: &Layout) -> Result<Self> {
+        let text = serde_json::to_string(&plan).expect("a plan is plain data");
+        let definition = digest_hex(format!("{text}\n{}", rule.id().digest).as_bytes());
+        let reads = &rule.signature().reads;
+        let used: BTreeSet<&String> = plan.keys.iter().chain([&plan.window.on]).chain(reads).collect();
+        let columns = used.into_iter().map(|name| layout.index(name).map(|index| layout.fields[index].clone()));
+        let columns = columns.collect::<Result<_>>()?;
+        Ok(Self { plan, rule, definition, columns })
+    }
+
+    /// Whether silver still has the columns that it uses.
+    ///
+    /// # Errors
+    /// One of them is gone or has another type.
+    pub(crate) fn check(&self, layout: &Layout) -> Result<()> {
+        let there = |field: &&Field| layout.fields.iter().any(|now| now.name == field.name && now.ty == field.ty);
+        match self.columns.iter().find(|field| !there(field)) {
+            None => Ok(()),
+            Some(field) => Err(FlowError::Plan(format!(
+                "gold `{}`: its open windows need column `{}` of type {}, which silver would no longer have; let them close \
+                 first (run once more with the manifest as it was and without `--keep-open`), or keep the column",
+                self.plan.name, field.name, field.ty
+            ))),
+        }
+    }
 }
 
 /// Parents of each shard that a source told of.
 pub(crate) type Parents = BTreeMap<ShardRef, Vec<ShardRef>>;
 
 /// Rows that closed windows gave.
+#[derive(Default)]
 pub(crate) struct GoldRows {
     pub(crate) batches: Vec<RecordBatch>,
     pub(crate) rows: u64,
+    /// Groups that could not be finished, with what happened first.
+    pub(crate) failed: Vec<(i64, u32)>,
+    pub(crate) cause: String,
+}
+
+/// What is handed over with a batch's silver rows.
+pub(crate) struct Rows<'a> {
+    pub(crate) shard: &'a ShardRef,
+    pub(crate) silver: &'a RecordBatch,
+    /// Which decoded row each silver row was.
+    pub(crate) selection: &'a Selection,
+    /// Rows that failed when the segment was first cut.
+    pub(crate) forced: Option<&'a FailedRows>,
+    /// The time, unless the cut is run again and nothing is decided.
+    pub(crate) now: Option<Duration>,
+    /// Whether to look if the aggregator says the same twice.
+    pub(crate) audit: bool,
 }
 
 /// What became of a batch's rows.
@@ -46,6 +97,10 @@ pub(crate) struct Taken {
     /// Rows of the silver batch that were late, ascending.
     pub(crate) late: Vec<u32>,
     pub(crate) failed: Option<FailedRows>,
+    /// Why the aggregator was parked because of this batch, if so.
+    pub(crate) parked: Option<String>,
+    /// Whether a fresh instance gave other partials.
+    pub(crate) differed: bool,
 }
 
 /// One gold while it runs.
@@ -56,16 +111,20 @@ pub(crate) struct Gold {
     reads: Vec<usize>,
     pub(super) partial_types: Arc<[ColumnType]>,
     fold: Option<Box<dyn Fold>>,
+    breaker: Breaker,
     pub(super) shards: BTreeMap<ShardRef, Tables>,
     /// Greatest event time of each shard's silver rows so far.
     pub(crate) event_time: BTreeMap<ShardRef, i64>,
     /// End of the last window closed.
     pub(crate) closed_through: i64,
+    /// Rows before it belong to windows of an earlier definition, which are closed.
+    pub(crate) barrier: i64,
     schema: SchemaRef,
 }
 
 impl Gold {
-    pub(crate) fn new(bound: BoundGold, layout: &Layout) -> Result<Self> {
+    pub(crate) fn new(bound: BoundGold, layout: &Layout, breaker: BreakerPlan) -> Result<Self> {
+        bound.check(layout)?;
         let place = |name: &String| layout.index(name);
         let keys = bound.plan.keys.iter().map(|name| place(name).map(|i| (i, layout.fields[i].ty)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
@@ -82,10 +141,19 @@ impl Gold {
             keys,
             bound,
             fold: None,
+            breaker: Breaker::new(breaker),
             shards: BTreeMap::new(),
             event_time: BTreeMap::new(),
             closed_through: i64::MIN,
+            barrier: i64::MIN,
         })
+    }
+
+    /// The same gold over silver of another layout.
+    pub(crate) fn over(self, layout: &Layout, breaker: BreakerPlan) -> Result<Self> {
+        let there = Self::new(self.bound.clone(), layout, breaker)?;
+        let Self { fold, breaker, shards, event_time, closed_through, barrier, .. } = self;
+        Ok(Self { fold, breaker, shards, event_time, closed_through, barrier, ..there })
     }
 
     /// Columns of the gold's table.
@@ -101,39 +169,63 @@ impl Gold {
         self.bound.plan.window.lateness.as_micros() as i64
     }
 
-    /// Takes the silver rows of a batch. `selection` tells which decoded row each of them was; `forced` are rows that
-    /// failed when the segment was first cut.
-    pub(crate) fn take(
-        &mut self,
-        shard: &ShardRef,
-        silver: &RecordBatch,
-        selection: &Selection,
-        forced: Option<&FailedRows>,
-    ) -> Taken {
+    /// Takes the silver rows of a batch that are its own.
+    pub(crate) fn take(&mut self, rows: &Rows<'_>, own: &dyn Fn(usize) -> bool) -> Taken {
+        let Rows { shard, silver, selection, forced, .. } = *rows;
         let mut taken = Taken::default();
-        let eligible = self.eligible(shard, silver, &mut taken);
+        let eligible = self.eligible(shard, silver, own, &mut taken);
         let (eligible, starts) = without_failed(eligible, selection, forced, &mut taken);
         if eligible.is_empty() {
             return taken;
         }
+        let decoded = |of: &[u32]| of.iter().map(|row| selection.rows()[*row as usize]).collect();
+        if let Some(Admission::Parked(why)) = rows.now.map(|now| self.breaker.admit(now)) {
+            taken.account.fold_failed += eligible.len() as u64;
+            let cause = format!("gold `{}` (rule `{}`): it {why}", self.bound.plan.name, self.bound.rule.id());
+            taken.failed = Some(FailedRows { at: self.label(), rows: decoded(&eligible), cause });
+            return taken;
+        }
         let whole = eligible.len() == silver.num_rows();
-        let rows = UInt32Array::from(eligible.clone());
+        let indexes = UInt32Array::from(eligible.clone());
         let pick = |column: &usize| {
             let array = silver.column(*column);
-            if whole { array.clone() } else { arrow_select::take::take(array, &rows, None).expect("rows are in range") }
+            if whole {
+                array.clone()
+            } else {
+                arrow_select::take::take(array, &indexes, None).expect("rows are in range")
+            }
         };
         let reads: Vec<ArrayRef> = self.reads.iter().map(pick).collect();
         let keys: Vec<ArrayRef> = self.keys.iter().map(|(column, _)| pick(column)).collect();
-        let failures = self.fold_rows(shard, &reads, &keys, &starts);
-        let lost: Vec<u32> = failures.iter().flat_map(|(rows, _)| rows.clone()).map(|i| eligible[i]).collect();
+        let done = self.fold_rows(shard, &reads, &keys, &starts, rows.audit.then_some(&mut taken.differed));
+        let lost: Vec<u32> = done.failed.iter().flat_map(|(rows, _)| rows.clone()).map(|i| eligible[i]).collect();
+        if let Some(now) = rows.now {
+            taken.parked = self.breaker.note(is_failed_batch(eligible.len(), lost.len(), done.exhausted), now);
+        }
         taken.account.folded = (eligible.len() - lost.len()) as u64;
         taken.account.fold_failed += lost.len() as u64;
-        if let Some((_, failure)) = failures.first() {
+        if let Some((_, failure)) = done.failed.first() {
             tracing::warn!(gold = self.bound.plan.name, rows = lost.len(), "{}", failure.detail);
-            let rows = lost.iter().map(|row| selection.rows()[*row as usize]).collect();
-            taken.failed = Some(FailedRows { at: self.label(), rows, cause: failure.detail.clone() });
+            taken.failed = Some(FailedRows { at: self.label(), rows: decoded(&lost), cause: failure.detail.clone() });
         }
         taken
+    }
+
+    /// End of the window that begins at `start`.
+    pub(super) fn end_of(&self, start: i64) -> i64 {
+        start.saturating_add(self.width())
+    }
+
+    /// Starts of the windows that are open, in any shard.
+    pub(super) fn open_windows(&self) -> BTreeSet<i64> {
+        self.shards.values().flat_map(|tables| tables.keys().copied()).collect()
+    }
+
+    /// Starts of the windows that the rows fall in; `None` for a row without event time.
+    pub(super) fn windows_of(&self, silver: &RecordBatch) -> Vec<Option<i64>> {
+        let width = self.width();
+        let start = |time: i64| time.div_euclid(width).saturating_mul(width);
+        event_times(silver.column(self.on)).iter().map(|time| time.map(start)).collect()
     }
 
     /// How the gold is named among the decisions of a cut.
@@ -142,21 +234,29 @@ impl Gold {
     }
 
     /// Rows that a window still takes, with the start of their windows. Moves the shard's event time on.
-    fn eligible(&mut self, shard: &ShardRef, silver: &RecordBatch, taken: &mut Taken) -> (Vec<u32>, Vec<i64>) {
+    fn eligible(
+        &mut self,
+        shard: &ShardRef,
+        silver: &RecordBatch,
+        own: &dyn Fn(usize) -> bool,
+        taken: &mut Taken,
+    ) -> (Vec<u32>, Vec<i64>) {
         let times = event_times(silver.column(self.on));
         let (width, lateness) = (self.width(), self.lateness());
         let mut latest = self.event_time.get(shard).copied().unwrap_or(i64::MIN);
         let (mut rows, mut starts) = (Vec::with_capacity(times.len()), Vec::with_capacity(times.len()));
         for (row, time) in times.iter().enumerate() {
+            let own = own(row);
             let Some(time) = time else {
-                taken.account.without_event_time += 1;
+                taken.account.without_event_time += u64::from(own);
                 continue;
             };
             let start = time.div_euclid(width).saturating_mul(width);
             let end = start.saturating_add(width);
-            if end.saturating_add(lateness) <= latest || end <= self.closed_through {
+            let is_late = end.saturating_add(lateness) <= latest || end <= self.closed_through || time < self.barrier;
+            if own && is_late {
                 taken.late.push(row as u32);
-            } else {
+            } else if own {
                 rows.push(row as u32);
                 starts.push(start);
             }
@@ -175,7 +275,8 @@ impl Gold {
         reads: &[ArrayRef],
         keys: &[ArrayRef],
         starts: &[i64],
-    ) -> Vec<(Range<usize>, StepFailure)> {
+        mut differed: Option<&mut bool>,
+    ) -> Isolated<()> {
         let key_columns: Vec<_> =
             keys.iter().zip(&self.keys).map(|(array, (_, ty))| KeyColumn::new(array, *ty)).collect();
         let tables = self.shards.entry(shard.clone()).or_default();
@@ -187,8 +288,13 @@ impl Gold {
             };
             let mut groups = Groups::assign(tables, types, &key_columns, starts, stretch.clone());
             let part: Vec<ArrayRef> = reads.iter().map(|c| c.slice(stretch.start, stretch.len())).collect();
-            match fold.fold(&groups.gather(tables), &part, &groups.numbers, groups.count) {
+            let before = groups.gather(tables);
+            match fold.fold(&before, &part, &groups.numbers, groups.count) {
                 Ok(partials) => {
+                    if let Some(differed) = differed.as_deref_mut() {
+                        let again = rule.fold().and_then(|mut f| f.fold(&before, &part, &groups.numbers, groups.count));
+                        *differed |= !again.is_ok_and(|again| are_same(&again, &partials));
+                    }
                     groups.scatter(tables, &partials);
                     Ok(())
                 }
@@ -202,7 +308,7 @@ impl Gold {
             // all of it was taken back: a shard without windows has no state
             self.shards.remove(shard);
         }
-        done.failed
+        done
     }
 
     /// The end of the last window that may close when all of `active` shards have come as far as they have: none of
@@ -237,8 +343,15 @@ impl Gold {
         Some(last.saturating_add(self.width()))
     }
 
-    /// Closes all windows that end at or before `through`.
-    pub(crate) fn close(&mut self, through: i64, commit: u64, fence: u64) -> Result<GoldRows> {
+    /// Closes all windows that end at or before `through`. `forced` are groups that could not be finished when the segment
+    /// was first cut.
+    pub(crate) fn close(
+        &mut self,
+        through: i64,
+        commit: u64,
+        fence: u64,
+        forced: Option<&FailedGroups>,
+    ) -> Result<GoldRows> {
         self.closed_through = self.closed_through.max(through);
         let mut closing: BTreeMap<i64, Vec<Table>> = BTreeMap::new();
         let width = self.width();
@@ -252,28 +365,35 @@ impl Gold {
             }
         }
         self.shards.retain(|_, tables| !tables.is_empty());
-        let mut out = GoldRows { batches: Vec::new(), rows: 0 };
+        let mut out = GoldRows::default();
         let (mut chunk, mut rows) = (Vec::new(), 0);
         for window in closing {
             rows += window.1.iter().map(|table| table.keys().len()).sum::<usize>();
             chunk.push(window);
             if rows >= MERGE_ROWS {
-                self.finish(&std::mem::take(&mut chunk), commit, fence, &mut out)?;
+                self.finish(&std::mem::take(&mut chunk), (commit, fence), forced, &mut out)?;
                 rows = 0;
             }
         }
-        self.finish(&chunk, commit, fence, &mut out)?;
+        self.finish(&chunk, (commit, fence), forced, &mut out)?;
         Ok(out)
     }
 
     /// Merges and finishes whole windows; each brings its tables in the order of shards.
-    fn finish(&mut self, windows: &[(i64, Vec<Table>)], commit: u64, fence: u64, out: &mut GoldRows) -> Result<()> {
-        let (mut starts, mut keys, mut groups, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    fn finish(
+        &mut self,
+        windows: &[(i64, Vec<Table>)],
+        (commit, fence): (u64, u64),
+        forced: Option<&FailedGroups>,
+        out: &mut GoldRows,
+    ) -> Result<()> {
+        // (window, place in it) of each group, so that a group that fails can be named
+        let (mut names, mut keys, mut groups, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (start, tables) in windows {
             let first = keys.len();
             let sorted: BTreeSet<&[u8]> = tables.iter().flat_map(|t| t.keys()).map(AsRef::as_ref).collect();
+            names.extend((0..sorted.len() as u32).map(|place| (*start, place)));
             keys.extend(sorted);
-            starts.resize(keys.len(), *start);
             for table in tables {
                 let number = |key: &[u8]| {
                     let at = keys[first..].binary_search(&key).expect("the key is among the sorted ones");
@@ -292,41 +412,90 @@ impl Gold {
                 arrow_select::concat::concat(&arrays).expect("partials of one column have one type")
             })
             .collect();
-        let count = keys.len() as u32;
-        let merged = self.call(|fold| fold.merge(&partials, &groups, count))?;
-        let finished = self.call(|fold| fold.finish(&merged))?;
-        let rows = keys.len();
-        let mut columns = key::columns(&keys, &self.keys.iter().map(|(_, ty)| *ty).collect::<Vec<_>>());
-        let ends = starts.iter().map(|start| start + self.width());
-        let time = |times: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
-        columns.push(time(starts.clone()));
-        columns.push(time(ends.collect()));
-        columns.extend(finished);
-        columns.push(Arc::new(Int64Array::from_value(commit as i64, rows)));
-        columns.push(Arc::new(Int64Array::from_value(fence as i64, rows)));
-        let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| internal("gold columns", e))?;
-        out.batches.push(batch);
-        out.rows += rows as u64;
+        for stretch in stretches(&names, forced) {
+            let done = self.finish_groups(stretch.clone(), &partials, &groups);
+            if let Some((_, failure)) = done.failed.first().filter(|_| out.failed.is_empty()) {
+                out.cause.clone_from(&failure.detail);
+            }
+            let failed = done.failed.iter().flat_map(|(groups, _)| groups.clone());
+            out.failed.extend(failed.map(|group| names[stretch.start + group]));
+            for (answered, finished) in done.answered {
+                let answered = stretch.start + answered.start..stretch.start + answered.end;
+                let starts: Vec<i64> = names[answered.clone()].iter().map(|(start, _)| *start).collect();
+                out.batches.push(self.rows(&keys[answered], starts, finished, commit, fence)?);
+            }
+        }
+        out.failed.extend(forced.iter().flat_map(|forced| &forced.groups).filter(|name| names.contains(name)));
+        out.rows = out.batches.iter().map(|batch| batch.num_rows() as u64).sum();
         Ok(())
     }
 
-    /// Calls the aggregator where no row can be blamed: once more on a fresh instance, then the run stops.
-    fn call<T>(&mut self, call: impl Fn(&mut dyn Fold) -> std::result::Result<T, StepFailure>) -> Result<T> {
-        let mut attempt = || {
-            let fold = match &mut self.fold {
+    /// Merges and finishes the groups of a stretch; where the aggregator cannot, finds those that it cannot.
+    fn finish_groups(
+        &mut self,
+        stretch: Range<usize>,
+        partials: &[ArrayRef],
+        groups: &[u32],
+    ) -> Isolated<Vec<ArrayRef>> {
+        let (fold, rule) = (&mut self.fold, &self.bound.rule);
+        isolate(stretch.len(), rule.deadline(), |part, _| {
+            let fold = match fold {
                 Some(fold) => fold,
-                None => self.fold.insert(self.bound.rule.fold()?),
+                None => fold.insert(rule.fold()?),
             };
-            call(fold.as_mut())
-        };
-        attempt().or_else(|_| attempt()).map_err(|failure| {
-            let name = &self.bound.plan.name;
-            FlowError::Rule(format!(
-                "gold `{name}`: its windows cannot be closed: {failure}; nothing of this segment is committed; mend the rule \
-                 or its limits and start again"
-            ))
+            let wanted = stretch.start as u32 + part.start as u32..stretch.start as u32 + part.end as u32;
+            let mask: BooleanArray = groups.iter().map(|group| Some(wanted.contains(group))).collect();
+            let pick = |array: &ArrayRef| match mask.true_count() == groups.len() {
+                true => array.clone(),
+                false => arrow_select::filter::filter(array, &mask).expect("mask and array are equally long"),
+            };
+            let partials: Vec<ArrayRef> = partials.iter().map(pick).collect();
+            let groups: Vec<u32> =
+                groups.iter().filter(|group| wanted.contains(group)).map(|group| group - wanted.start).collect();
+            let merged = fold.merge(&partials, &groups, part.len() as u32)?;
+            fold.finish(&merged)
         })
     }
+
+    /// Finished groups as rows of the table.
+    fn rows(
+        &self,
+        keys: &[&[u8]],
+        starts: Vec<i64>,
+        finished: Vec<ArrayRef>,
+        commit: u64,
+        fence: u64,
+    ) -> Result<RecordBatch> {
+        let rows = keys.len();
+        let mut columns = key::columns(keys, &self.keys.iter().map(|(_, ty)| *ty).collect::<Vec<_>>());
+        let ends = starts.iter().map(|start| start + self.width()).collect();
+        let time = |times: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
+        columns.push(time(starts));
+        columns.push(time(ends));
+        columns.extend(finished);
+        columns.push(Arc::new(Int64Array::from_value(commit as i64, rows)));
+        columns.push(Arc::new(Int64Array::from_value(fence as i64, rows)));
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| internal("gold columns", e))
+    }
+}
+
+fn are_same(a: &[ArrayRef], b: &[ArrayRef]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_data() == b.to_data())
+}
+
+/// Stretches of groups that are to be finished: all, but those that could not be when the segment was first cut.
+fn stretches(names: &[(i64, u32)], forced: Option<&FailedGroups>) -> Vec<Range<usize>> {
+    let is_forced = |name: &(i64, u32)| forced.is_some_and(|forced| forced.groups.contains(name));
+    let (mut stretches, mut start) = (Vec::new(), 0);
+    for end in 0..=names.len() {
+        if end == names.len() || is_forced(&names[end]) {
+            if start < end {
+                stretches.push(start..end);
+            }
+            start = end + 1;
+        }
+    }
+    stretches
 }
 
 /// Takes the rows out that failed when the segment was first cut.

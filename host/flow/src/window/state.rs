@@ -17,7 +17,22 @@ use std::sync::Arc;
 const DEFINITION: &str = "sluice.definition";
 const RULE: &str = "sluice.rule";
 
+/// What began the windows of a state object.
+pub(super) struct OpenedBy {
+    pub(super) definition: String,
+    /// `name@version`.
+    pub(super) rule: String,
+}
+
 impl Gold {
+    /// What began the windows of a state object.
+    pub(super) fn opened_by(bytes: &[u8]) -> Result<OpenedBy> {
+        let reader = FileReader::try_new(std::io::Cursor::new(bytes), None);
+        let schema = reader.map_err(|e| internal("partials of an earlier run", e))?.schema();
+        let text = |key: &str, unknown: &str| schema.metadata().get(key).map_or(unknown, String::as_str).to_owned();
+        Ok(OpenedBy { definition: text(DEFINITION, ""), rule: text(RULE, "an unknown rule") })
+    }
+
     /// The open windows, or none.
     pub(crate) fn save(&self) -> Result<Option<(u64, Vec<u8>)>> {
         if self.shards.is_empty() {
@@ -51,14 +66,10 @@ impl Gold {
         Ok(Some((batch.num_rows() as u64, bytes)))
     }
 
-    /// Takes up windows that an earlier process left open.
-    pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Takes up windows that this definition left open.
+    pub(super) fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let bad = |e| internal("partials of an earlier run", e);
         let reader = FileReader::try_new(std::io::Cursor::new(bytes), None).map_err(bad)?;
-        let metadata = reader.schema().metadata().clone();
-        if metadata.get(DEFINITION) != Some(&self.bound.definition) {
-            return Err(self.other_definition(metadata.get(RULE).map_or("an unknown rule", String::as_str)));
-        }
         for batch in reader {
             self.load_batch(&batch.map_err(bad)?);
         }
@@ -101,11 +112,11 @@ impl Gold {
         Schema::new_with_metadata(fields, metadata)
     }
 
-    fn other_definition(&self, rule: &str) -> FlowError {
+    pub(super) fn other_definition(&self, rule: &str) -> FlowError {
         let name = &self.bound.plan.name;
         FlowError::Plan(format!(
-            "gold `{name}`: windows are open that were begun by {rule} under another definition of this gold, and a window \
-             is finished by what began it; run once more with the manifest and rules as they were and without \
+            "gold `{name}`: windows are open that were begun by {rule} under another definition of this gold, which is no \
+             longer at hand, and a window is finished by what began it; run once more with the manifest and rules as they were and without \
              `--keep-open`, which closes them, then change the gold"
         ))
     }

@@ -2,6 +2,8 @@
 
 mod behaviour;
 mod crash;
+mod health;
+mod rollouts;
 mod rules;
 mod streams;
 mod windows;

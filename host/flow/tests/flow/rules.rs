@@ -8,12 +8,13 @@ use sluice_ports::{
     Cause, Fold, Output, Reason, Rejection, RuleId, RuleKind, RulePlan, Signature, Step, StepFailure, StepOutput,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_millis(100);
 
-fn id(name: &str) -> RuleId {
-    RuleId { name: name.into(), version: "1.0.0".into(), digest: format!("digest of {name}") }
+fn id(name: &str, version: &str) -> RuleId {
+    RuleId { name: name.into(), version: version.into(), digest: format!("digest of {name}@{version}") }
 }
 
 fn failure(cause: Cause) -> StepFailure {
@@ -21,15 +22,40 @@ fn failure(cause: Cause) -> StepFailure {
     StepFailure { cause, detail, spent: if cause == Cause::Deadline { DEADLINE } else { Duration::ZERO } }
 }
 
+/// How a version of `numbers` behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// As it should.
+    Well,
+    /// As it should, and adds this much to every number.
+    Add(i64),
+    /// Gives nulls.
+    Nulls,
+    /// Rejects every row.
+    RejectAll,
+    /// Traps on this number.
+    TrapOn(i64),
+    /// Loops on batches whose first number is a multiple of this.
+    LoopOn(i64),
+    /// Takes long: this many microseconds a row.
+    Slow(u64),
+    /// Gives another answer from each instance.
+    Differ,
+}
+
 /// Coerces the text column `v` to int64. What is no number is rejected; `trap` and `loop` fail the call.
-pub(crate) struct Numbers(RuleId, Signature);
+pub(crate) struct Numbers(RuleId, Signature, Does);
 
 impl Numbers {
     pub(crate) fn plan() -> Arc<dyn RulePlan> {
+        Self::that("1.0.0", Does::Well)
+    }
+
+    pub(crate) fn that(version: &str, does: Does) -> Arc<dyn RulePlan> {
         let v = Output { name: "v".into(), ty: ColumnType::Int64, nullable: true, adds: false };
         let reasons = vec![Reason { code: "v_malformed".into(), text: "no number".into() }];
         let signature = Signature { reads: vec!["v".into()], outputs: vec![v], reasons, partials: vec![] };
-        Arc::new(Self(id("numbers"), signature))
+        Arc::new(Self(id("numbers", version), signature, does))
     }
 }
 
@@ -51,7 +77,9 @@ impl RulePlan for Numbers {
     }
 
     fn step(&self) -> Result<Box<dyn Step>, StepFailure> {
-        Ok(Box::new(NumbersStep))
+        static INSTANCES: AtomicI64 = AtomicI64::new(0);
+        let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(NumbersStep { does: self.2, instance }))
     }
 
     fn fold(&self) -> Result<Box<dyn Fold>, StepFailure> {
@@ -59,7 +87,38 @@ impl RulePlan for Numbers {
     }
 }
 
-struct NumbersStep;
+struct NumbersStep {
+    does: Does,
+    instance: i64,
+}
+
+impl NumbersStep {
+    /// What a version that is not as it should be makes of numbers.
+    fn spoil(&self, out: &mut [Option<i64>], rejections: &mut Vec<Rejection>) -> Result<(), StepFailure> {
+        match self.does {
+            Does::Well => {}
+            Does::Add(more) => out.iter_mut().flatten().for_each(|number| *number += more),
+            Does::Nulls => out.fill(None),
+            Does::RejectAll => {
+                *rejections = (0..out.len() as u32).map(|row| Rejection { row, code: 0, column: 0 }).collect();
+            }
+            Does::TrapOn(poison) if out.contains(&Some(poison)) => return Err(failure(Cause::Trap)),
+            Does::LoopOn(n) if out[0].is_some_and(|first| first % n == 0) => return Err(failure(Cause::Deadline)),
+            Does::TrapOn(_) | Does::LoopOn(_) => {}
+            Does::Slow(micros) => {
+                let begun = cpu_time();
+                while cpu_time() - begun < Duration::from_micros(micros) * out.len() as u32 {}
+            }
+            Does::Differ => out.fill(Some(self.instance)),
+        }
+        Ok(())
+    }
+}
+
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
 
 impl Step for NumbersStep {
     fn call(&mut self, rows: usize, columns: &[ArrayRef]) -> Result<StepOutput, StepFailure> {
@@ -78,6 +137,7 @@ impl Step for NumbersStep {
             }
             out.push(number.and_then(Result::ok));
         }
+        self.spoil(&mut out, &mut rejections)?;
         Ok(StepOutput { rejections, columns: vec![Arc::new(Int64Array::from(out))] })
     }
 
@@ -92,11 +152,16 @@ impl Step for NumbersStep {
     }
 }
 
-/// Counts rows and sums `v`. A sum that meets 666 fails the call.
-pub(crate) struct Sum(RuleId, Signature);
+/// Counts rows and sums `v`. A sum that meets 666 fails the call, and a total of 777 cannot be finished. Totals are
+/// finished times a factor.
+pub(crate) struct Sum(RuleId, Signature, i64);
 
 impl Sum {
     pub(crate) fn plan() -> Arc<dyn RulePlan> {
+        Self::times("1.0.0", 1)
+    }
+
+    pub(crate) fn times(version: &str, factor: i64) -> Arc<dyn RulePlan> {
         let output = |name: &str| Output { name: name.into(), ty: ColumnType::Int64, nullable: false, adds: true };
         let signature = Signature {
             reads: vec!["v".into()],
@@ -104,7 +169,7 @@ impl Sum {
             reasons: vec![],
             partials: vec![ColumnType::Int64, ColumnType::Int64],
         };
-        Arc::new(Self(id("sum"), signature))
+        Arc::new(Self(id("sum", version), signature, factor))
     }
 }
 
@@ -130,11 +195,11 @@ impl RulePlan for Sum {
     }
 
     fn fold(&self) -> Result<Box<dyn Fold>, StepFailure> {
-        Ok(Box::new(SumFold))
+        Ok(Box::new(SumFold(self.2)))
     }
 }
 
-struct SumFold;
+struct SumFold(i64);
 
 fn ints(array: &ArrayRef) -> Vec<i64> {
     array.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default).collect()
@@ -174,6 +239,10 @@ impl Fold for SumFold {
     }
 
     fn finish(&mut self, partials: &[ArrayRef]) -> Result<Vec<ArrayRef>, StepFailure> {
-        Ok(partials.to_vec())
+        let totals: Vec<i64> = ints(&partials[1]).iter().map(|total| total * self.0).collect();
+        if totals.contains(&777) {
+            return Err(failure(Cause::Trap));
+        }
+        Ok(columns(vec![ints(&partials[0]), totals]))
     }
 }

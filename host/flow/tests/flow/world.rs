@@ -8,9 +8,9 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sluice_batch::{Commit, Cut, Layer};
 use sluice_flow::{BoundStep, FlowError, Options, Pipeline, Ports, Progress, Summary};
-use sluice_manifest::plan::StepWhat;
+use sluice_manifest::plan::{StepPlan, StepWhat};
 use sluice_ports::memory::{Faulty, LossyStore, ManualClock, MemoryAlerts, MemoryLog, MemorySource};
-use sluice_ports::{CommitLog, Entry, EntryKind, ObjectStore};
+use sluice_ports::{CommitLog, Entry, EntryKind, ObjectStore, RulePlan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(crate) struct World {
     pub(crate) alerts: Arc<MemoryAlerts>,
 }
 
-pub(crate) const ONE: Options = Options { threads: 1, follow: false, keep_open: false, standby: false };
+pub(crate) const ONE: Options = Options { threads: 1, follow: false, keep_open: false, standby: false, audit_ppm: 0 };
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -77,12 +77,21 @@ impl World {
     }
 
     pub(crate) fn pipeline(&self) -> Result<Pipeline, FlowError> {
+        self.version(&Numbers::plan(), &Sum::plan())
+    }
+
+    /// The pipeline with these rules.
+    pub(crate) fn version(&self, step: &Arc<dyn RulePlan>, gold: &Arc<dyn RulePlan>) -> Result<Pipeline, FlowError> {
         let checked = sluice_manifest::parse(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
         let steps = checked.plan.steps.iter().filter(|step| matches!(step.what, StepWhat::Rule(_)));
-        let steps = steps
-            .map(|step| BoundStep { label: step.label.clone(), otherwise: step.otherwise, rule: Numbers::plan() })
-            .collect();
-        let golds = checked.plan.gold.iter().map(|_| Sum::plan()).collect();
+        let bound = |plan: &StepPlan| BoundStep {
+            label: plan.label.clone(),
+            otherwise: plan.otherwise,
+            on_failure: plan.on_failure,
+            rule: step.clone(),
+        };
+        let steps = steps.map(bound).collect();
+        let golds = checked.plan.gold.iter().map(|_| gold.clone()).collect();
         Pipeline::new(checked.plan, steps, golds, self.build.clone(), None)
     }
 
@@ -133,6 +142,21 @@ impl World {
         }
         lines.sort();
         lines
+    }
+
+    /// Rows of a commit's objects of a layer.
+    pub(crate) async fn rows_of(&self, commit: &Commit, layer: &Layer) -> Vec<String> {
+        let mut lines = Vec::new();
+        for object in commit.objects.iter().filter(|object| object.layer == *layer) {
+            let bytes = self.store.inner().get(&object.name).await.unwrap();
+            lines.extend(read(bytes).iter().flat_map(|batch| lines_of(batch, &[])));
+        }
+        lines
+    }
+
+    /// What the dataset holds, as pairs.
+    pub(crate) async fn content_but_rules(&self) -> Vec<(&'static str, Vec<String>)> {
+        self.content().await.into_iter().collect()
     }
 
     pub(crate) async fn gold(&self) -> Vec<String> {
