@@ -198,7 +198,7 @@ impl Worker {
         columns.push(arrivals(&piece, records()));
         let silver = RecordBatch::try_new(pipeline.processed_schema.clone(), columns)
             .map_err(|error| crate::error::internal("silver columns", error))?;
-        let bronze = pipeline.plan.bronze.then(|| self.bronze(&tag.shard, &piece)).transpose()?;
+        let bronze = pipeline.plan.bronze.enabled.then(|| self.bronze(&tag.shard, &piece)).transpose()?;
         let quarantine = quarantine.finish()?;
         self.split.host += (cpu_time().saturating_sub(begun)).saturating_sub(self.split.rules.saturating_sub(before));
         Ok(Processed {

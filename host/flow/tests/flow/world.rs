@@ -77,7 +77,8 @@ impl World {
     }
 
     pub(crate) fn pipeline(&self) -> Result<Pipeline, FlowError> {
-        let checked = sluice_manifest::parse(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
+        let checked =
+            sluice_manifest::check_text(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
         let steps = checked.plan.steps.iter().filter(|step| matches!(step.what, StepWhat::Rule(_)));
         let steps = steps
             .map(|step| BoundStep { label: step.label.clone(), otherwise: step.otherwise, rule: Numbers::plan() })
