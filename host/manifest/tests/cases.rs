@@ -72,7 +72,7 @@ fn defaults_of_the_types_are_those_of_the_keys() {
         StepWhat::Rule(rule) => Some(rule.limits),
         StepWhat::Check { .. } => None,
     });
-    assert_eq!(limits.last(), Some(Limits::default()));
+    assert_eq!(limits.collect::<Vec<_>>().pop(), Some(Limits::default()));
 }
 
 #[test]
