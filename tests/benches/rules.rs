@@ -90,6 +90,7 @@ fn open(sandbox: &Sandbox, root: &Path, rule: &RuleUse, fields: &[Field]) -> Arc
         grants: rule.grants.iter().map(|grant| grant.parse().expect("the manifest is checked")).collect(),
         limits: sluice_sandbox::Limits::default(),
         token_key: None,
+        lookups: Vec::new(),
     };
     component.open(config).unwrap_or_else(|error| panic!("{error}"))
 }

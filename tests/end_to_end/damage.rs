@@ -5,7 +5,7 @@ use crate::support::lake::Lake;
 use crate::support::oracle::Expected;
 use crate::support::orders;
 use crate::support::pipeline;
-use crate::support::sluice::{Sluice, variant, write_pipeline};
+use crate::support::sluice::{Sluice, write_pipeline};
 use std::io::Read;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -183,7 +183,8 @@ fn undecodable_bytes_of_a_dataset_with_personal_data_are_not_kept() {
 #[test]
 fn bronze_keeps_records_as_they_arrived_where_the_manifest_asks() {
     let place = Place::new();
-    let pipeline = variant("orders", &place.file("orders"), "bronze: { enabled: true }");
+    let manifest = "dataset: orders\nsource: { format: json }\nschema: { order_id: text }\nbronze: { enabled: true }\n";
+    let pipeline = write_pipeline(&place.file("orders"), manifest);
     files::write(&place.file("in"), place.text());
     Sluice::run(&pipeline, &place.data).input(&place.file("in")).output().ok();
     let bronze = place.lake().batches(&sluice_batch::Layer::Bronze);

@@ -246,6 +246,7 @@ impl<'a> Binder<'a> {
                 ..Limits::default()
             },
             token_key: self.token.clone(),
+            lookups: Vec::new(),
         })
     }
 

@@ -60,7 +60,7 @@ impl Sinks {
             silver,
             delivered: deliver.then(Vec::new),
             quarantine: encoder(&crate::quarantine::schema()),
-            bronze: pipeline.plan.bronze.then(|| encoder(&pipeline.bronze_schema)),
+            bronze: pipeline.plan.bronze.enabled.then(|| encoder(&pipeline.bronze_schema)),
             late: BTreeMap::new(),
         })
     }

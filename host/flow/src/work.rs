@@ -230,7 +230,7 @@ impl Worker {
         columns.push(arrivals(piece, records()));
         let silver = RecordBatch::try_new(pipeline.processed_schema.clone(), columns)
             .map_err(|error| internal("silver columns", error))?;
-        let bronze = pipeline.plan.bronze.then(|| bronze(pipeline, &tag.shard, piece)).transpose()?;
+        let bronze = pipeline.plan.bronze.enabled.then(|| bronze(pipeline, &tag.shard, piece)).transpose()?;
         let quarantine = quarantine.finish()?;
         let rules = self.split.rules.saturating_sub(before);
         self.split.host += (cpu_time().saturating_sub(begun)).saturating_sub(rules);

@@ -1,6 +1,9 @@
 //! A tree to a plan, with every default filled in. What cannot be said by a shape is checked on the way.
 
 mod aws;
+mod guard;
+mod lookup;
+mod rollout;
 
 use crate::checked::Checked;
 use crate::finding::Findings;
@@ -9,7 +12,7 @@ use crate::keys;
 use crate::names::{parse_partition, parse_type};
 use crate::plan::{
     BatchPlan, Compression, CsvHeader, DedupPlan, Environment, Format, JsonRecords, Partition, PartitionOf, Plan,
-    SchemaColumn, SegmentPlan, SilverPlan, TokenPlan, UnknownFields,
+    SchemaColumn, SegmentPlan, SilverPlan, UnknownFields,
 };
 use crate::shape::{Shape, Value};
 use crate::spans::Spans;
@@ -32,6 +35,7 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
     let (steps, gold) = (build_steps(top.node("steps"), top.node("gold"), out), build_gold(top.node("gold"), out));
     let format = build_format(source, out);
     let schema = build_schema(top.node("schema"), &format, out);
+    let bronze = guard::build_bronze(top, &schema, out);
     let plan = Plan {
         dataset: top.text("dataset").unwrap_or_default().to_owned(),
         schema,
@@ -44,17 +48,21 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
         },
         steps,
         silver: build_silver(top.child("silver"), out),
-        bronze: top.child("bronze").flag("enabled"),
+        bronze,
         dedup: build_dedup(top),
         gold,
         max_ahead: top.time("max_ahead"),
         segment: build_segment(top.child("segment")),
         batch: build_batch(top.child("batch")),
-        token: build_token(top),
-        breaker: crate::plan::BreakerPlan::default(),
-        rollout: crate::plan::RolloutPlan::default(),
+        token: guard::build_key_source(top, "token"),
+        lookups: lookup::build_lookups(top.node("lookups"), out),
+        guard: guard::build_guard(top, out),
+        breaker: rollout::build_breaker(top.child("breaker"), out),
+        rollout: rollout::build_rollout(top.child("rollout")),
+        trust: guard::build_trust(top, out),
     };
     check_token(&plan, root, out);
+    lookup::check_lookups(root, out);
     Checked {
         plan,
         description: top.text("description").map(str::to_owned),
@@ -63,6 +71,7 @@ pub(crate) fn build(root: &Node, file: &Path, dir: PathBuf, out: &mut Findings) 
         rules_path: top.text("rules").map(|path| dir.join(path)),
         file: file.to_owned(),
         dir,
+        text: String::new(),
         spans: Spans::default(),
     }
 }
@@ -186,15 +195,6 @@ fn build_segment(segment: View<'_>) -> SegmentPlan {
 
 fn build_batch(batch: View<'_>) -> BatchPlan {
     BatchPlan { rows: batch.count("rows") as usize, bytes: batch.size("bytes") as usize, age: batch.time("age") }
-}
-
-fn build_token(top: View<'_>) -> Option<TokenPlan> {
-    top.node("token")?;
-    let token = top.child("token");
-    Some(TokenPlan {
-        key_env: token.text("key_env").map(str::to_owned),
-        key_file: token.text("key_file").map(PathBuf::from),
-    })
 }
 
 /// A rule that makes pseudonyms needs a key to make them with.

@@ -4,7 +4,7 @@ use crate::finding::{Findings, Pos};
 use crate::number::Plain;
 use crate::shape::{Key, Shape, Text, Value};
 use crate::suggest::{nearest, way_out};
-use crate::units::{format_duration, format_size, parse_duration, parse_size, whole};
+use crate::units::{format_duration, format_size, parse_duration, parse_number, parse_share, parse_size, whole};
 use crate::yaml::{Entry, Kind, Node};
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ fn check_scalar(node: &Node, value: &Value) -> Result<(), String> {
         Value::Count { min, max } => check_count(node, *min, *max),
         Value::Size { min, max } => check_size(node, *min, *max),
         Value::Time { min, max } => check_time(node, *min, *max),
+        Value::Share { min, max } => check_share(node, *min, *max),
+        Value::Number { min, max } => check_number(node, *min, *max),
         _ => Ok(()),
     }
 }
@@ -96,6 +98,24 @@ fn check_time(node: &Node, min: u64, max: u64) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("`{text}` is out of range; {}", range()))
+    }
+}
+
+fn check_share(node: &Node, min: u64, max: u64) -> Result<(), String> {
+    let text = scalar_for(node, "a share (`10%`)")?;
+    if (min as f64..=max as f64).contains(&(parse_share(text)? * 100.0)) {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is out of range; the range is {min}% to {max}%"))
+    }
+}
+
+fn check_number(node: &Node, min: u64, max: u64) -> Result<(), String> {
+    let text = scalar_for(node, "a number (`0.25`)")?;
+    if (min as f64..=max as f64).contains(&parse_number(text)?) {
+        Ok(())
+    } else {
+        Err(format!("{text} is out of range; the range is {min} to {max}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A manifest that holds together, and what stands around its plan.
 
 use crate::finding::Findings;
-use crate::plan::{Environment, Plan};
+use crate::plan::{Environment, LookupPlan, Plan};
 use crate::shape::Value;
 use crate::spans::Spans;
 use crate::{bindings, build, check_shape, columns, keys, privacy, yaml};
@@ -25,6 +25,8 @@ pub struct Checked {
     pub file: PathBuf,
     /// The manifest's folder: what the manifest names is relative to it.
     pub dir: PathBuf,
+    /// The manifest's text: with [`check_text`] it gives the same once more.
+    pub text: String,
     /// Where things stand in the text.
     pub spans: Spans,
 }
@@ -40,6 +42,16 @@ impl Checked {
         self.plan.token.as_ref()?.key_file.as_ref().map(|file| self.dir.join(file))
     }
 
+    /// The file that holds the key of bronze, resolved against the manifest's folder.
+    pub fn bronze_key_file(&self) -> Option<PathBuf> {
+        self.plan.bronze.encrypt.as_ref()?.key_file.as_ref().map(|file| self.dir.join(file))
+    }
+
+    /// The file of a reference table, resolved against the manifest's folder.
+    pub fn lookup_file(&self, lookup: &LookupPlan) -> PathBuf {
+        self.dir.join(&lookup.file)
+    }
+
     /// An empty list of findings about this manifest, for what only appears later.
     pub fn findings(&self) -> Findings {
         Findings::new(&self.file)
@@ -53,7 +65,7 @@ static MANIFEST: Value = Value::Object(&keys::MANIFEST);
 ///
 /// # Errors
 /// Everything that is wrong.
-pub fn parse(text: &str, file: &Path) -> Result<Checked, Findings> {
+pub fn check_text(text: &str, file: &Path) -> Result<Checked, Findings> {
     let mut out = Findings::new(file);
     let Some(root) = yaml::read(text, &mut out) else { return Err(out) };
     check_shape::check(&root, &MANIFEST, "", &mut out);
@@ -63,6 +75,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Checked, Findings> {
     let dir = file.parent().unwrap_or(Path::new("")).to_owned();
     let mut checked = build::build(&root, file, dir, &mut out);
     checked.spans = Spans::of(&root);
+    checked.text = text.to_owned();
     // Without columns, each reference would be one more finding about the same cause.
     if !checked.plan.schema.is_empty() {
         columns::check(&checked.plan, &checked.spans, &mut out);

@@ -2,7 +2,7 @@
 
 use crate::keys;
 use crate::shape::{Key, Shape, Text, Value};
-use crate::units::{format_duration, format_size, parse_duration, parse_size, whole};
+use crate::units::{format_duration, format_size, parse_duration, parse_number, parse_size, whole};
 use serde_json::{Map, Value as Json, json};
 use std::time::Duration;
 
@@ -66,7 +66,8 @@ fn described(key: &Key) -> String {
 pub(crate) fn range(value: &Value) -> Option<String> {
     let time = |ms: u64| format_duration(Duration::from_millis(ms));
     match value {
-        Value::Count { min, max } => Some(format!("{min} to {max}")),
+        Value::Count { min, max } | Value::Number { min, max } => Some(format!("{min} to {max}")),
+        Value::Share { min, max } => Some(format!("{min}% to {max}%")),
         Value::Size { min, max } => Some(format!("{} to {}", format_size(*min), format_size(*max))),
         Value::Time { min, max } => Some(format!("{} to {}", time(*min), time(*max))),
         _ => None,
@@ -76,6 +77,7 @@ pub(crate) fn range(value: &Value) -> Option<String> {
 fn default(key: &Key) -> Json {
     match &key.value {
         Value::Count { .. } => json!(whole(key.default)),
+        Value::Number { .. } => json!(parse_number(key.default).unwrap_or_default()),
         Value::Size { .. } => json!(parse_size(key.default).map(format_size).unwrap_or_default()),
         Value::Time { .. } => json!(parse_duration(key.default).map(format_duration).unwrap_or_default()),
         Value::Flag | Value::Either { single: Value::True, .. } => json!(key.default == "true"),
@@ -103,6 +105,8 @@ fn value(value: &Value) -> Map<String, Json> {
             {"type": "string", "pattern": "^[0-9][0-9_]* *(ms|s|m|h|d)$"},
             {"const": 0},
         ]})),
+        Value::Share { .. } => map(json!({"type": "string", "pattern": "^[0-9][0-9_]*([.][0-9]{1,2})?%$"})),
+        Value::Number { min, max } => map(json!({"type": "number", "minimum": min, "maximum": max})),
         Value::Any => Map::new(),
         Value::List { of, min, max } => {
             map(json!({"type": "array", "items": self::value(of), "minItems": min, "maxItems": max}))

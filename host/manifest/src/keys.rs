@@ -1,6 +1,8 @@
 //! The table of keys: everything that a manifest may say, with meaning, unit, default and range.
 
 pub(crate) mod aws;
+mod guard;
+mod rollout;
 
 use crate::names;
 use crate::shape::{Key, Shape, Value};
@@ -51,9 +53,11 @@ pub(crate) static MANIFEST: Shape = Shape {
             Value::Text(&names::PATH),
             "Folder of the rules, relative to the manifest: a registry, or packages to build.",
         ),
+        Key::new("trust", object(&guard::TRUST), "Whose rules are run. Default: those of the folder, signed or not."),
+        Key::new("lookups", guard::LOOKUPS, "Reference tables, by name. A step that names one may look into it."),
         Key::new("steps", STEPS, "What records go through, in order. A row that a step rejects skips the later ones."),
         Key::new("silver", object(&SILVER), "The silver layer: what came through the steps."),
-        Key::new("bronze", object(&BRONZE), "The bronze layer: records as they arrived."),
+        Key::new("bronze", object(&guard::BRONZE), "The bronze layer: records as they arrived."),
         Key::new(
             "gold",
             Value::List { of: &object(&GOLD), min: 0, max: MAX_STEPS },
@@ -76,8 +80,19 @@ pub(crate) static MANIFEST: Shape = Shape {
         Key::new("batch", object(&BATCH), "When a batch closes and goes to the rules: at the first of these."),
         Key::new(
             "token",
-            object(&TOKEN),
+            object(&guard::TOKEN),
             "Where the key of pseudonyms comes from. Needed where a step is granted `token`.",
+        ),
+        Key::new(
+            "guard",
+            object(&guard::GUARD),
+            "Personal data that may not leave in the clear, whatever the rules did.",
+        ),
+        Key::new("breaker", object(&rollout::BREAKER), "When a rule that keeps failing is parked."),
+        Key::new(
+            "rollout",
+            object(&rollout::ROLLOUT),
+            "How a new version of the manifest or of a rule is taken up by a running pipeline.",
         ),
         Key::new(
             "environments",
@@ -250,6 +265,7 @@ static RULE_STEP: Shape = Shape {
             "grants",
             Value::List {
                 of: &Value::Choice(&[
+                    ("lookup", "rows of the reference tables that `lookups` names"),
                     ("token", "keyed pseudonyms; the key stays in the host"),
                     ("log", "lines for the operator"),
                 ]),
@@ -258,8 +274,14 @@ static RULE_STEP: Shape = Shape {
             },
             "Capabilities that the rule may use. Default: none.",
         ),
+        Key::new(
+            "lookups",
+            guard::LOOKUP_NAMES,
+            "Reference tables that the rule may look into; it sees no others. Needed where it is granted `lookup`.",
+        ),
         Key::new("with", Value::Any, "Configuration of the rule, as the rule describes it."),
         OTHERWISE,
+        rollout::ON_FAILURE,
         LIMITS_KEY,
     ],
 };
@@ -277,6 +299,7 @@ static CHECK_STEP: Shape = Shape {
             "Label of the step, unique. Default: `check`, with `-2` and so on where it repeats.",
         ),
         OTHERWISE,
+        rollout::ON_FAILURE,
     ],
 };
 
@@ -322,6 +345,34 @@ static LIMITS: Shape = Shape {
         )
         .or("250ms"),
         Key::new("output", Value::Size { min: 64 * KIB, max: 256 * MIB }, "What one answer may hold.").or("64MiB"),
+        Key::new(
+            "output_ratio",
+            Value::Count { min: 1, max: 1_000 },
+            "What one answer may hold in times of what went in; 1 MiB more is always allowed, and never more than \
+            `output`.",
+        )
+        .or("16"),
+        Key::new(
+            "table_elements",
+            Value::Count { min: 0, max: 20_000 },
+            "Elements that each table of the rule's code may grow to.",
+        )
+        .or("10_000"),
+        Key::new("log_lines", Value::Count { min: 0, max: 10_000 }, "Lines that one call may log.").or("100"),
+        Key::new("log_bytes", Value::Size { min: 0, max: MIB }, "Bytes that one call may log.").or("10KiB"),
+        Key::new("component", Value::Size { min: KIB, max: 64 * MIB }, "Size of the rule's file.").or("16MiB"),
+        Key::new(
+            "compile_time",
+            Value::Time { min: SECOND, max: 300 * SECOND },
+            "Processor time of compiling the rule.",
+        )
+        .or("30s"),
+        Key::new(
+            "compile_memory",
+            Value::Size { min: 128 * MIB, max: 8 * GIB },
+            "Memory of the process that compiles the rule.",
+        )
+        .or("1GiB"),
     ],
 };
 
@@ -336,15 +387,6 @@ static SILVER: Shape = Shape {
         "Partitions, outermost first: columns, or year, month, day or hour of one (`day(ts)`), as folders \
         `country=France/day=2010-12-01`. Default: none.",
     )],
-};
-
-static BRONZE: Shape = Shape {
-    name: "bronze",
-    doc: "The bronze layer.",
-    one_of: &[],
-    any_of: &[],
-    keys: &[Key::new("enabled", Value::Flag, "Whether records are kept as they arrived. Files are their own bronze.")
-        .or("false")],
 };
 
 static GOLD: Shape = Shape {
@@ -447,17 +489,6 @@ static BATCH: Shape = Shape {
             "Time since its first record, where records come slowly.",
         )
         .or("1s"),
-    ],
-};
-
-static TOKEN: Shape = Shape {
-    name: "token",
-    doc: "Where the key of pseudonyms comes from. The environment goes first. The key itself never stands in a manifest.",
-    one_of: &[],
-    any_of: &["key_env", "key_file"],
-    keys: &[
-        Key::new("key_env", Value::Text(&names::ENV_VAR), "Environment variable that holds the key."),
-        Key::new("key_file", Value::Text(&names::PATH), "File that holds the key, relative to the manifest."),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! The one place of the crate that reads a disk.
 
-use crate::checked::{Checked, parse};
+use crate::checked::{Checked, check_text};
 use crate::finding::{Findings, Pos};
 use crate::yaml::MAX_TEXT;
 use std::fs::File;
@@ -44,7 +44,7 @@ pub fn load(pipeline: &Path) -> Result<Checked, LoadError> {
         return Err(findings.into());
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(&file, &bytes[..error.valid_up_to()]))?;
-    Ok(parse(text, &file)?)
+    Ok(check_text(text, &file)?)
 }
 
 /// A file named by mistake may be huge: one byte over the limit is read and no more.

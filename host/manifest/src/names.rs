@@ -73,6 +73,28 @@ pub(crate) static PARTITION: Text = Text {
     check: |text| parse_partition(text).map(drop),
 };
 
+/// The name of a reference table that exists; whether it does is seen later.
+pub(crate) static LOOKUP_REF: Text = Text { what: "the name of a reference table", pattern: "\\S", check: FREE.check };
+
+/// A file with a table.
+pub(crate) static TABLE_FILE: Text = Text {
+    what: "a path that ends with `.csv` or `.parquet`",
+    pattern: "[.](csv|parquet)$",
+    check: |text| {
+        if text.ends_with(".csv") || text.ends_with(".parquet") {
+            return Ok(());
+        }
+        Err(format!("`{}` is not the path of a table; it ends with `.csv` or `.parquet`", text.escape_debug()))
+    },
+};
+
+/// A public key that rules are signed with: 32 bytes, of which the last of 43 digits of base64 holds four bits.
+pub(crate) static PUBLIC_KEY: Text = Text {
+    what: "a public key (`ed25519:` and 44 characters of base64)",
+    pattern: "^ed25519:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",
+    check: check_public_key,
+};
+
 /// One character of ASCII that ends no line.
 pub(crate) static BYTE: Text = Text {
     what: "one character",
@@ -98,6 +120,18 @@ pub(crate) static ENV_VAR: Text = Text {
         Err(format!("`{text}` cannot name an environment variable; write letters, digits and `_` (`SLUICE_TOKEN_KEY`)"))
     },
 };
+
+fn check_public_key(text: &str) -> Result<(), String> {
+    let key = text.strip_prefix("ed25519:").and_then(|key| key.strip_suffix('=')).unwrap_or_default();
+    let is_digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    if key.len() == 43 && key.bytes().all(is_digit) && key.ends_with(|c| "AEIMQUYcgkosw048".contains(c)) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{}` is not a public key; write `ed25519:` and its 44 characters of base64, as `sluice plugin keygen` prints it",
+        text.escape_debug()
+    ))
+}
 
 fn check_name(text: &str, joint: char) -> Result<(), String> {
     let begins = text.starts_with(|c: char| c.is_ascii_lowercase() || (joint == '_' && c == '_'));

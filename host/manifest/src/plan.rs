@@ -4,22 +4,24 @@
 //! plan's digest.
 
 mod aws;
+mod guard;
 mod rollout;
 
 pub use aws::{
     AwsEnvironment, AwsSource, Expired, FirehoseSpec, KinesisSpec, KplOutOfRange, LeaseSpec, LoadFrom, RedshiftSpec,
     RedshiftTable, S3SourceSpec, S3Spec, StartSpec,
 };
+pub use guard::{GuardLayer, GuardPlan, OnHit, PiiKind};
 pub use rollout::{BreakerPlan, CanaryPlan, OnFailure, ProbationPlan, RolloutPlan};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sluice_batch::{ColumnType, Field, digest_hex};
 use sluice_ports::RuleKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a dataset goes through.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Name of the dataset: lower-case letters, digits and `-`, at most 64 bytes.
     pub dataset: String,
@@ -36,7 +38,7 @@ pub struct Plan {
     /// The silver layer.
     pub silver: SilverPlan,
     /// The bronze layer.
-    pub bronze: bool,
+    pub bronze: BronzePlan,
     /// How records that a producer sent twice are recognised, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<DedupPlan>,
@@ -49,12 +51,20 @@ pub struct Plan {
     /// When a batch closes.
     pub batch: BatchPlan,
     /// Where the key of pseudonyms comes from.
-    pub token: Option<TokenPlan>,
-    /// When a rule is parked.
+    pub token: Option<KeySource>,
+    /// Reference tables, in the order of the manifest.
+    pub lookups: Vec<LookupPlan>,
+    /// Personal data that may not leave in the clear.
+    pub guard: Option<GuardPlan>,
+    /// When a rule that keeps failing is parked.
     pub breaker: BreakerPlan,
-    /// How a new version comes into use. Not a part of what is done, so not of the digest.
+    /// How a new version is taken up. It does not decide what objects hold, so it is no part of the plan's JSON.
     #[serde(skip)]
     pub rollout: RolloutPlan,
+    /// Public keys of which one must have signed every rule, as `ed25519:` and the key in base64. None: rules need no
+    /// signature. No part of the plan's JSON either.
+    #[serde(skip)]
+    pub trust: Vec<String>,
 }
 
 impl Plan {
@@ -66,7 +76,7 @@ impl Plan {
 }
 
 /// How records look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", rename_all = "snake_case")]
 pub enum Format {
     /// JSON.
@@ -88,7 +98,7 @@ pub enum Format {
 }
 
 /// How JSON records are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JsonRecords {
     /// One on each line (NDJSON). Blank lines are no records.
@@ -100,7 +110,7 @@ pub enum JsonRecords {
 }
 
 /// Where the names of CSV columns stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CsvHeader {
     /// In the first line.
@@ -110,7 +120,7 @@ pub enum CsvHeader {
 }
 
 /// What becomes of fields that the schema does not name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownFields {
     /// They are left out (default).
@@ -122,7 +132,7 @@ pub enum UnknownFields {
 }
 
 /// A column as it arrives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaColumn {
     /// Name in silver, lower case.
     pub name: String,
@@ -144,7 +154,7 @@ impl SchemaColumn {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepPlan {
     /// Label, unique among the steps: the rule's name, with `-2` and so on where it repeats, or as given by `name:`.
     pub label: String,
@@ -152,12 +162,13 @@ pub struct StepPlan {
     pub what: StepWhat,
     /// Whether rejected rows are set aside (default) or left out on purpose.
     pub otherwise: Otherwise,
-    /// What becomes of rows when the breaker has parked the rule.
+    /// What becomes of rows while the breaker has parked the step. Never [`OnFailure::Stop`] of a redactor.
     pub on_failure: OnFailure,
 }
 
 /// What a step runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(clippy::large_enum_variant)] // a plan has at most 256 steps
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepWhat {
     /// A rule.
@@ -172,7 +183,7 @@ pub enum StepWhat {
 }
 
 /// What becomes of rejected rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
     /// Set aside with reasons (default).
@@ -182,7 +193,7 @@ pub enum Otherwise {
 }
 
 /// A rule, what it is granted, and its configuration.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleUse {
     /// Kind, from the verb of the step.
     pub kind: RuleKind,
@@ -194,8 +205,10 @@ pub struct RuleUse {
     pub reads: Vec<String>,
     /// Columns it may write.
     pub writes: Vec<String>,
-    /// Capabilities it may import: `token`, `log`.
+    /// Capabilities it may import: `lookup`, `token`, `log`.
     pub grants: Vec<String>,
+    /// Reference tables it may look into: some where it is granted `lookup`, else none.
+    pub lookups: Vec<String>,
     /// Its configuration, as JSON text.
     pub config: String,
     /// Its limits.
@@ -203,7 +216,7 @@ pub struct RuleUse {
 }
 
 /// Limits of one rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Linear memory. 1 MiB to 1 GiB, default 64 MiB.
     pub memory_bytes: usize,
@@ -211,23 +224,58 @@ pub struct Limits {
     pub deadline: Duration,
     /// What one answer may hold. 64 KiB to 256 MiB, default 64 MiB.
     pub output_bytes: usize,
+    /// What one answer may hold, in times of what went in; 1 MiB more is always allowed, and never more than
+    /// `output_bytes`. 1 to 1,000, default 16.
+    pub output_ratio: u32,
+    /// Elements that each table of the rule's code may grow to. 0 to 20,000, default 10,000.
+    pub table_elements: usize,
+    /// Lines that one call may log. 0 to 10,000, default 100.
+    pub log_lines: usize,
+    /// Bytes that one call may log. 0 to 1 MiB, default 10 KiB.
+    pub log_bytes: usize,
+    /// Size of the rule's file. 1 KiB to 64 MiB, default 16 MiB.
+    pub component_bytes: usize,
+    /// Processor time of compiling it. 1 s to 5 min, default 30 s.
+    pub compile_time: Duration,
+    /// Memory of the process that compiles it. 128 MiB to 8 GiB, default 1 GiB.
+    pub compile_memory_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 64 << 20, deadline: Duration::from_millis(250), output_bytes: 64 << 20 }
+        Self {
+            memory_bytes: 64 << 20,
+            deadline: Duration::from_millis(250),
+            output_bytes: 64 << 20,
+            output_ratio: 16,
+            table_elements: 10_000,
+            log_lines: 100,
+            log_bytes: 10 << 10,
+            component_bytes: 16 << 20,
+            compile_time: Duration::from_secs(30),
+            compile_memory_bytes: 1 << 30,
+        }
     }
 }
 
 /// The silver layer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilverPlan {
     /// Hive-style partitions, outermost first.
     pub partition_by: Vec<Partition>,
 }
 
+/// The bronze layer: records as they arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BronzePlan {
+    /// Whether it is kept. Default no.
+    pub enabled: bool,
+    /// Where the key comes from that it is encrypted with. There where `enabled` and a column holds personal data.
+    pub encrypt: Option<KeySource>,
+}
+
 /// One level of partitions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
     /// Column.
     pub column: String,
@@ -249,7 +297,7 @@ impl Partition {
 }
 
 /// What of a column makes a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionOf {
     /// The value.
@@ -265,7 +313,7 @@ pub enum PartitionOf {
 }
 
 /// An aggregate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GoldPlan {
     /// Name of folder and table: lower-case letters, digits and `_`.
     pub name: String,
@@ -278,7 +326,7 @@ pub struct GoldPlan {
 }
 
 /// Tumbling windows over event time. Window n covers [n * width, (n + 1) * width) since the epoch, UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowPlan {
     /// Width.
     pub width: Duration,
@@ -293,7 +341,7 @@ pub struct WindowPlan {
 }
 
 /// What becomes of late rows. They are in silver in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Late {
     /// Counted (default).
@@ -303,7 +351,7 @@ pub enum Late {
 }
 
 /// How records that a producer sent twice are recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DedupPlan {
     /// Columns of silver whose values are the same.
     pub columns: Vec<String>,
@@ -314,7 +362,7 @@ pub struct DedupPlan {
 }
 
 /// When a segment closes: at the first of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentPlan {
     /// Bytes read. Default 128 MiB.
     pub bytes: u64,
@@ -331,7 +379,7 @@ impl Default for SegmentPlan {
 }
 
 /// When a batch closes: at the first of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchPlan {
     /// Records. 1 to 65,536, default 4,096.
     pub rows: usize,
@@ -347,9 +395,22 @@ impl Default for BatchPlan {
     }
 }
 
-/// Where the key of pseudonyms comes from. The environment goes first. The key itself never stands in a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TokenPlan {
+/// A reference table that rules may look into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupPlan {
+    /// Name, unique.
+    pub name: String,
+    /// File that holds it (CSV or Parquet, by extension), as the manifest names it (relative to the manifest).
+    pub file: PathBuf,
+    /// Columns whose values together name a row; no two rows have the same.
+    pub key: Vec<String>,
+    /// Columns that rules may take values from. None: the table only says which keys there are.
+    pub columns: Vec<String>,
+}
+
+/// Where a key comes from. The environment goes first. The key itself never stands in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySource {
     /// Environment variable that holds it.
     pub key_env: Option<String>,
     /// File that holds it, as the manifest names it (relative to the manifest).

@@ -90,6 +90,8 @@ fn shown(value: &Value) -> String {
         Value::Count { .. } => format!("whole number{range}"),
         Value::Size { .. } => format!("size{range}"),
         Value::Time { .. } => format!("duration{range}"),
+        Value::Share { .. } => format!("share{range}"),
+        Value::Number { .. } => format!("number{range}"),
         Value::Any => "anything".to_owned(),
         Value::List { of, .. } => format!("list: {}", shown(of)),
         Value::Object(_) | Value::Variants { .. } | Value::Known { .. } => "mapping".to_owned(),

@@ -20,6 +20,10 @@ pub(crate) enum Value {
     Size { min: u64, max: u64 },
     /// A duration, in milliseconds.
     Time { min: u64, max: u64 },
+    /// A share, in percent.
+    Share { min: u64, max: u64 },
+    /// A number that need not be whole.
+    Number { min: u64, max: u64 },
     /// Anything: it goes to a rule as JSON.
     Any,
     /// A list.

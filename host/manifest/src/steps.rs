@@ -6,7 +6,7 @@ use crate::json::to_json;
 use crate::keys;
 use crate::names::parse_rule;
 use crate::number::Plain;
-use crate::plan::{Limits, Otherwise, RuleUse, StepPlan, StepWhat};
+use crate::plan::{Limits, OnFailure, Otherwise, RuleUse, StepPlan, StepWhat};
 use crate::shape::{Shape, Value};
 use crate::view::{Placed, View};
 use crate::yaml::Node;
@@ -36,7 +36,20 @@ fn build_step(node: &Node, out: &mut Findings) -> StepPlan {
         }
     };
     let otherwise = if view.choice("otherwise") == "filter" { Otherwise::Filter } else { Otherwise::Quarantine };
-    StepPlan { label: String::new(), what, otherwise, on_failure: crate::plan::OnFailure::default() }
+    let on_failure = build_on_failure(view, node.get("redact").is_some(), out);
+    StepPlan { label: String::new(), what, otherwise, on_failure }
+}
+
+/// Rows that a redactor did not see never go on, and never hold up the others.
+fn build_on_failure(step: View<'_>, is_redactor: bool, out: &mut Findings) -> OnFailure {
+    if step.choice("on_failure") != "stop" {
+        return OnFailure::Quarantine;
+    }
+    if is_redactor {
+        let message = "a redactor that fails lets nothing through: its rows are set aside; leave `on_failure` out";
+        out.push(step.pos("on_failure"), message);
+    }
+    OnFailure::Stop
 }
 
 /// The shape that `check_shape` used for the same node.
@@ -62,6 +75,7 @@ pub(crate) fn build_rule(view: View<'_>, verb: &str, kind: RuleKind, out: &mut F
         reads: taken(&view.texts("reads"), "column", out),
         writes: taken(&writes, "column", out),
         grants: taken(&view.texts("grants"), "capability", out),
+        lookups: if kind == RuleKind::Aggregate { Vec::new() } else { taken(&view.texts("lookups"), "table", out) },
         config: build_config(view.node("with"), out),
         limits: build_limits(view.child("limits")),
     }
@@ -85,6 +99,13 @@ fn build_limits(limits: View<'_>) -> Limits {
         memory_bytes: limits.size("memory") as usize,
         deadline: limits.time("deadline"),
         output_bytes: limits.size("output") as usize,
+        output_ratio: limits.count("output_ratio") as u32,
+        table_elements: limits.count("table_elements") as usize,
+        log_lines: limits.count("log_lines") as usize,
+        log_bytes: limits.size("log_bytes") as usize,
+        component_bytes: limits.size("component") as usize,
+        compile_time: limits.time("compile_time"),
+        compile_memory_bytes: limits.size("compile_memory") as usize,
     }
 }
 

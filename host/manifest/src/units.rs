@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes, shares and numbers as people write them.
 
 use std::time::Duration;
 
@@ -60,6 +60,27 @@ pub fn format_size(bytes: u64) -> String {
     format!("{}{unit}", bytes / size)
 }
 
+/// Reads a share in percent, with at most two digits after the point: `10%`, `0.5%`. Gives the fraction of 1.
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is not a share; write percent (`10%`, `0.5%`)");
+    let hundredths = fixed(text.strip_suffix('%').ok_or_else(wrong)?, 2).ok_or_else(wrong)?;
+    Ok(hundredths as f64 / 10_000.0)
+}
+
+/// Reads a number with at most six digits after the point: `3`, `0.25`.
+pub(crate) fn parse_number(text: &str) -> Result<f64, String> {
+    let millionths = fixed(text, 6).ok_or_else(|| format!("`{text}` is not a number; write one like `3` or `0.25`"))?;
+    Ok(millionths as f64 / 1_000_000.0)
+}
+
+/// Reads a number with at most so many digits after the point, in units of the last of them.
+fn fixed(text: &str, digits: usize) -> Option<u64> {
+    let (before, after) = text.split_once('.').unwrap_or((text, "0"));
+    let is_fraction = (1..=digits).contains(&after.len()) && after.bytes().all(|b| b.is_ascii_digit());
+    let fraction: u64 = is_fraction.then(|| format!("{after:0<digits$}").parse().ok()).flatten()?;
+    whole(before)?.checked_mul(10_u64.pow(digits as u32))?.checked_add(fraction)
+}
+
 /// Reads a whole number; digits may be grouped by `_`.
 pub(crate) fn whole(text: &str) -> Option<u64> {
     let grouped = text.starts_with(|c: char| c.is_ascii_digit())
@@ -99,6 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn shares_and_numbers_read_as_they_are_meant() {
+        let shares = ["10%", "0.5%", "100%", "33.33%"].map(|text| parse_share(text).unwrap());
+        assert_eq!(shares, [0.1, 0.005, 1.0, 0.3333]);
+        assert_eq!(["3", "0.25", "1_000.5"].map(|text| parse_number(text).unwrap()), [3.0, 0.25, 1000.5]);
+        for bad in ["10", "%", "1.234%", "-1%", ".5%", "5.%", "1e1%", "1 %", "18446744073709551615%"] {
+            assert!(parse_share(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "-1", "1e3", ".5", "5.", "0.1234567", "NaN", "inf", "10%"] {
+            assert!(parse_number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_no_duration_or_size_is_refused() {
         for bad in ["", "30", "s", "1.5s", "-1s", "1h30m", "30 seconds", "_1s", "1_s", "99999999999999999999d"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
@@ -122,7 +156,7 @@ mod tests {
 
         #[test]
         fn any_text_is_taken_or_refused(text in "\\PC{0,20}") {
-            let _ = (parse_duration(&text), parse_size(&text));
+            let _ = (parse_duration(&text), parse_size(&text), parse_share(&text), parse_number(&text));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::finding::Pos;
 use crate::shape::{Shape, Value};
-use crate::units::{parse_duration, parse_size, whole};
+use crate::units::{parse_duration, parse_number, parse_share, parse_size, whole};
 use crate::yaml::Node;
 use std::time::Duration;
 
@@ -82,6 +82,16 @@ impl<'a> View<'a> {
     /// A duration, or the default. A duration that is required and missing is zero; there is no plan then.
     pub(crate) fn time(&self, key: &str) -> Duration {
         self.value_or(key, |text| parse_duration(text).ok())
+    }
+
+    /// A share as a fraction of 1, or the default.
+    pub(crate) fn share(&self, key: &str) -> f64 {
+        self.value_or(key, |text| parse_share(text).ok())
+    }
+
+    /// A number, or the default.
+    pub(crate) fn number(&self, key: &str) -> f64 {
+        self.value_or(key, |text| parse_number(text).ok())
     }
 
     fn value_or<T: Default>(&self, key: &str, read: impl Fn(&str) -> Option<T>) -> T {

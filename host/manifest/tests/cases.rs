@@ -3,7 +3,7 @@
 //! `broken/NAME` holds a `pipeline.yaml` and, in `expected.txt`, what is said about it. `SLUICE_BLESS=1` writes the
 //! latter anew. `good/NAME` holds a `pipeline.yaml` about which nothing is said.
 
-use sluice_manifest::{Checked, parse};
+use sluice_manifest::{BreakerPlan, Checked, GoldPlan, Limits, Plan, RolloutPlan, StepWhat, check_text};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ fn text(case: &Path) -> String {
 
 fn good(name: &str) -> Checked {
     let case = cases("good").into_iter().find(|case| case.ends_with(name)).unwrap();
-    parse(&text(&case), Path::new("dir/pipeline.yaml")).unwrap_or_else(|findings| panic!("{name}: {findings}"))
+    check_text(&text(&case), Path::new("dir/pipeline.yaml")).unwrap_or_else(|findings| panic!("{name}: {findings}"))
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn every_broken_manifest_gets_the_findings_expected() {
     let bless = std::env::var_os("SLUICE_BLESS").is_some();
     let mut wrong = Vec::new();
     for case in cases("broken") {
-        let said = match parse(&text(&case), Path::new("pipeline.yaml")) {
+        let said = match check_text(&text(&case), Path::new("pipeline.yaml")) {
             Ok(_) => "nothing is wrong\n".to_owned(),
             Err(findings) => format!("{findings}\n"),
         };
@@ -44,8 +44,8 @@ fn every_broken_manifest_gets_the_findings_expected() {
 }
 
 #[test]
-fn at_least_eighty_broken_manifests_are_tried() {
-    assert!(cases("broken").len() >= 80);
+fn at_least_a_hundred_broken_manifests_are_tried() {
+    assert!(cases("broken").len() >= 100);
 }
 
 #[test]
@@ -64,11 +64,58 @@ fn a_default_written_out_changes_nothing() {
 }
 
 #[test]
+fn defaults_of_the_types_are_those_of_the_keys() {
+    let plan = good("least").plan;
+    assert_eq!((plan.breaker, plan.rollout), (BreakerPlan::default(), RolloutPlan::default()));
+    let steps = good("every-key").plan.steps;
+    let limits = steps.iter().filter_map(|step| match &step.what {
+        StepWhat::Rule(rule) => Some(rule.limits),
+        StepWhat::Check { .. } => None,
+    });
+    assert_eq!(limits.collect::<Vec<_>>().pop(), Some(Limits::default()));
+}
+
+#[test]
+fn every_plan_reads_back_from_its_json() {
+    for case in cases("good") {
+        let plan = good(case.file_name().unwrap().to_str().unwrap()).plan;
+        let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+        let without = Plan { rollout: RolloutPlan::default(), trust: Vec::new(), ..plan.clone() };
+        assert_eq!(back, without, "{}", case.display());
+        assert_eq!(back.digest(), plan.digest());
+        for gold in &plan.gold {
+            assert_eq!(serde_json::from_str::<GoldPlan>(&serde_json::to_string(gold).unwrap()).unwrap(), *gold);
+        }
+        let rollout = serde_json::to_string(&plan.rollout).unwrap();
+        assert_eq!(serde_json::from_str::<RolloutPlan>(&rollout).unwrap(), plan.rollout);
+    }
+}
+
+#[test]
+fn a_manifest_kept_as_text_checks_out_again() {
+    for case in cases("good") {
+        let checked = good(case.file_name().unwrap().to_str().unwrap());
+        assert_eq!(checked.text, text(&case));
+        assert_eq!(check_text(&checked.text, &checked.file).unwrap(), checked);
+    }
+}
+
+#[test]
+fn whom_to_trust_and_how_to_roll_out_do_not_enter_the_digest() {
+    let text = text(&cases("good").into_iter().find(|case| case.ends_with("least")).unwrap());
+    let key = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let more = format!("{text}trust: {{ keys: [\"{key}\"] }}\nrollout: {{ shadow: 5 }}\n");
+    let plan = |text: &str| check_text(text, Path::new("m")).unwrap().plan;
+    assert_ne!(plan(&text), plan(&more));
+    assert_eq!(plan(&text).digest(), plan(&more).digest());
+}
+
+#[test]
 fn environments_do_not_enter_the_digest() {
     let case = cases("good").into_iter().find(|case| case.ends_with("every-aws-key")).unwrap();
     let text = text(&case);
     let (without, _) = text.split_once("environments:").unwrap();
-    let digest = |text: &str| parse(text, Path::new("m")).unwrap().plan.digest();
+    let digest = |text: &str| check_text(text, Path::new("m")).unwrap().plan.digest();
     assert_eq!(digest(&text), digest(without));
 }
 
@@ -82,6 +129,10 @@ fn every_key_gets_into_the_plan() {
             "environments": checked.environments,
             "rules_path": checked.rules_path,
             "key_file": checked.key_file(),
+            "bronze_key_file": checked.bronze_key_file(),
+            "lookup_files": checked.plan.lookups.iter().map(|table| checked.lookup_file(table)).collect::<Vec<_>>(),
+            "rollout": checked.plan.rollout,
+            "trust": checked.plan.trust,
         });
         let said = serde_json::to_string_pretty(&said).unwrap() + "\n";
         let expected = cases("good").into_iter().find(|case| case.ends_with(name)).unwrap().join("plan.json");

@@ -1,7 +1,7 @@
 //! What holds for any manifest.
 
 use proptest::prelude::*;
-use sluice_manifest::{LoadError, Owner, Place, load, parse};
+use sluice_manifest::{LoadError, Owner, Place, check_text, load};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ const WORDS: [&str; 34] = [
 proptest! {
     #[test]
     fn any_text_gives_a_plan_or_findings(text in "\\PC{0,300}") {
-        let _ = parse(&text, Path::new("m"));
+        let _ = check_text(&text, Path::new("m"));
     }
 
     #[test]
@@ -70,7 +70,7 @@ proptest! {
             let end = (at + cut).min(text.len());
             text.splice(at..end, WORDS[word].chars());
         }
-        if let Err(findings) = parse(&text.into_iter().collect::<String>(), Path::new("m")) {
+        if let Err(findings) = check_text(&text.into_iter().collect::<String>(), Path::new("m")) {
             prop_assert!(!findings.is_empty());
         }
     }
@@ -90,7 +90,7 @@ proptest! {
                 lines.remove(at);
             }
         }
-        let _ = parse(&lines.join("\n"), Path::new("m"));
+        let _ = check_text(&lines.join("\n"), Path::new("m"));
     }
 }
 
@@ -99,7 +99,7 @@ fn comments_and_order_of_keys_do_not_change_the_digest() {
     let one = "dataset: a\nsource: { format: json }\nschema: { x: text, y: int64 }\n";
     let other = "# the same\nschema:\n  x:   { type: text }\n  y: int64\nsource:\n  format: json\ndataset: a\n";
     let third = one.replace("x: text, y: int64", "y: int64, x: text");
-    let digest = |text: &str| parse(text, Path::new("m")).unwrap().plan.digest();
+    let digest = |text: &str| check_text(text, Path::new("m")).unwrap().plan.digest();
     assert_eq!(digest(one), digest(other));
     assert_ne!(digest(one), digest(&third), "the order of columns is that of silver");
     assert_eq!(digest(one).len(), 64);
@@ -157,7 +157,7 @@ fn labels_are_unique_whatever_the_rules_are_called() {
         "gold:\n",
         "  - { name: totals, aggregate: sums@1, window: { tumbling: 1m, on: ts } }\n",
     );
-    let plan = parse(text, Path::new("m")).unwrap().plan;
+    let plan = check_text(text, Path::new("m")).unwrap().plan;
     let labels: Vec<&str> = plan.steps.iter().map(|step| step.label.as_str()).collect();
     assert_eq!(labels, ["a-2", "a", "a-4", "a-3", "a-5", "check", "check-2", "totals-2"]);
 }
@@ -166,6 +166,6 @@ fn labels_are_unique_whatever_the_rules_are_called() {
 fn too_many_steps_are_refused_at_once() {
     let step = "  - { validate: a@1, reads: [nothing] }\n";
     let head = "dataset: a\nsource: { format: json }\nschema: { x: text }\nsteps:\n";
-    let findings = parse(&format!("{head}{}", step.repeat(257)), Path::new("m")).unwrap_err();
+    let findings = check_text(&format!("{head}{}", step.repeat(257)), Path::new("m")).unwrap_err();
     assert_eq!(findings.to_string(), "m:5:3: `steps`: the list has 257 entries; the limit is 256");
 }

@@ -90,7 +90,7 @@ impl Binary {
     /// # Errors
     /// It imports something that no manifest can grant.
     pub(crate) fn check_imports(&self) -> Result<(), String> {
-        let known = [names::LOG, names::TOKEN].into_iter().chain(names::TYPES);
+        let known = [names::LOG, names::LOOKUP, names::TOKEN].into_iter().chain(names::TYPES);
         let granted = |name: &String| known.clone().any(|known| known == name);
         let strange: Vec<_> =
             self.imports.iter().filter(|name| !granted(name)).map(|name| clean_line(name, 200)).collect();
@@ -98,9 +98,10 @@ impl Binary {
             return Ok(());
         }
         Err(format!(
-            "it imports `{}`; a rule may import `{}` and `{}` and nothing else: no WASI, no clock, no chance",
+            "it imports `{}`; a rule may import `{}`, `{}` and `{}` and nothing else: no WASI, no clock, no chance",
             strange.join("`, `"),
             names::LOG,
+            names::LOOKUP,
             names::TOKEN
         ))
     }

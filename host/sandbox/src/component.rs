@@ -137,6 +137,7 @@ impl Capability {
     pub(crate) fn interface(self) -> &'static str {
         match self {
             Self::Log => names::LOG,
+            Self::Lookup => names::LOOKUP,
             Self::Token => names::TOKEN,
         }
     }

@@ -1,7 +1,8 @@
 //! What a component may import: the capabilities, and nothing else.
 
+use crate::lookup::Asked;
 use crate::state::HostState;
-use crate::wire::{ColumnOut, WireLevel, names};
+use crate::wire::{AnswerOut, ColumnOut, TableOut, WireLevel, names};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Result, StoreContextMut};
 
@@ -9,6 +10,10 @@ use wasmtime::{Engine, Result, StoreContextMut};
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     linker.instance(names::LOG)?.func_wrap("write", write)?;
+    let mut lookup = linker.instance(names::LOOKUP)?;
+    // on the rule's own time: it is to ask once
+    lookup.func_wrap("tables", |store, (): ()| Ok((tables(&store),)))?;
+    lookup.func_wrap("find", find)?;
     linker.instance(names::TOKEN)?.func_wrap("pseudonyms", pseudonyms)?;
     Ok(linker)
 }
@@ -16,6 +21,19 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
 fn write(mut store: StoreContextMut<'_, HostState>, (level, message): (WireLevel, String)) -> Result<()> {
     store.data_mut().log.write(level, &message);
     Ok(())
+}
+
+fn tables(store: &StoreContextMut<'_, HostState>) -> Vec<TableOut> {
+    store.data().lookups.tables()
+}
+
+fn find(
+    mut store: StoreContextMut<'_, HostState>,
+    (table, rows, key, columns): (String, u32, Vec<ColumnOut>, Vec<String>),
+) -> Result<(AnswerOut,)> {
+    let room = store.hostcall_fuel();
+    let asked = Asked { table, rows, key, columns };
+    store.data_mut().host_call(|state, by| Ok((state.lookups.find(asked, room, by)?,)))
 }
 
 fn pseudonyms(

@@ -5,6 +5,7 @@ use crate::describe::World;
 use crate::failure::Wrong;
 use crate::limits::Limits;
 use crate::log::LogBook;
+use crate::lookup::Lookups;
 use crate::state::HostState;
 use crate::text::clean_line;
 use crate::token::Pseudonyms;
@@ -60,6 +61,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) log: Option<Arc<crate::log::Speaker>>,
     pub(crate) token: Option<Arc<Pseudonyms>>,
+    pub(crate) lookups: Lookups,
 }
 
 /// A running rule. After any error it must be thrown away.
@@ -96,6 +98,7 @@ impl Instance {
         let log = setup.log.clone().map_or_else(LogBook::silent, LogBook::new);
         let state = HostState::new(setup.limits.memory_bytes, log, setup.token.clone());
         let mut store = Store::new(&compiled.sandbox.engine, state);
+        store.data_mut().lookups = setup.lookups.clone();
         store.limiter(|state| state);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().at_tick()));
         let budget = Budget { deadline: setup.limits.open_deadline, output_bytes: Limits::TEXT_BYTES };

@@ -5,6 +5,7 @@
 //! - [`Component`]: a rule's bytes, compiled, with what it says about itself ([`Description`]).
 //! - [`StepConfig`]: what the manifest says of one step: configuration, grants, limits. [`Component::open`] holds the
 //!   rule's signature against it and gives a [`RulePlan`](sluice_ports::RulePlan) that all workers share.
+//! - [`LookupTable`]: a reference table, which steps that are granted it may look into.
 //! - [`Inspection`]: everything that can be said about a file without a manifest.
 //!
 //! What this crate keeps:
@@ -34,6 +35,7 @@ mod instance;
 mod lift;
 mod limits;
 mod log;
+mod lookup;
 mod lower;
 mod open;
 mod plan;
@@ -52,5 +54,6 @@ pub use describe::{Description, World};
 pub use engine::{Sandbox, SandboxConfig, SandboxError};
 pub use inspect::Inspection;
 pub use limits::Limits;
+pub use lookup::{LookupColumn, LookupError, LookupTable};
 pub use open::{Capability, Finding, OpenError, StepConfig};
 pub use token::{KeyTooShort, TokenKey};

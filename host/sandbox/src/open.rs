@@ -1,6 +1,7 @@
 //! What the manifest says of a step, and how opening a rule for it can fail.
 
 use crate::limits::Limits;
+use crate::lookup::LookupTable;
 use crate::text::clean;
 use crate::token::TokenKey;
 use crate::wire::FindingOut;
@@ -9,6 +10,7 @@ use sluice_batch::Field;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Something of the host that a rule may use, if the manifest grants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,19 +18,22 @@ use std::str::FromStr;
 pub enum Capability {
     /// Lines for the operator.
     Log,
+    /// Reference tables.
+    Lookup,
     /// Keyed pseudonyms.
     Token,
 }
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Log, Self::Token];
+    pub const ALL: [Self; 3] = [Self::Log, Self::Lookup, Self::Token];
 }
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Log => "log",
+            Self::Lookup => "lookup",
             Self::Token => "token",
         })
     }
@@ -39,7 +44,7 @@ impl FromStr for Capability {
 
     fn from_str(s: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|capability| capability.to_string() == s);
-        known.ok_or_else(|| format!("unknown capability `{s}`; known capabilities: log, token"))
+        known.ok_or_else(|| format!("unknown capability `{s}`; known capabilities: log, lookup, token"))
     }
 }
 
@@ -64,6 +69,8 @@ pub struct StepConfig {
     pub limits: Limits,
     /// Key of pseudonyms. Needed where the rule uses [`Capability::Token`].
     pub token_key: Option<TokenKey>,
+    /// Reference tables that it may look into; it sees no others. Needed where it uses [`Capability::Lookup`].
+    pub lookups: Vec<Arc<LookupTable>>,
 }
 
 /// Something that a rule found wrong in its configuration.

@@ -5,6 +5,7 @@ use crate::describe::World;
 use crate::failure::Wrong;
 use crate::instance::{Instance, Setup};
 use crate::log::Speaker;
+use crate::lookup::Lookups;
 use crate::open::{Capability, Finding, OpenError, StepConfig};
 use crate::signature;
 use crate::step::{WasmFold, WasmStep};
@@ -69,16 +70,23 @@ fn check_grants(compiled: &Compiled, config: &StepConfig) -> Result<(), Vec<Stri
     if uses_token && config.token_key.is_none() && problems.is_empty() {
         problems.push("it uses capability `token` and there is no key; name one under `token`".into());
     }
+    let looks_up = compiled.imports.contains(&Capability::Lookup);
+    if looks_up && config.lookups.is_empty() && problems.is_empty() {
+        problems.push("it uses capability `lookup` and the step names no table; name them under `lookups`".into());
+    }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn setup(id: &RuleId, compiled: &Compiled, config: &StepConfig) -> Setup {
     let speaker = Speaker { dataset: config.dataset.clone(), step: config.label.clone(), rule: id.to_string() };
     let key = config.token_key.clone().filter(|_| compiled.imports.contains(&Capability::Token));
+    let looks_up = compiled.imports.contains(&Capability::Lookup);
+    let lookups = if looks_up { Lookups::new(&config.lookups) } else { Lookups::default() };
     Setup {
         limits: config.limits.clone(),
         log: Some(Arc::new(speaker)),
         token: key.map(|key| Arc::new(Pseudonyms::new(key))),
+        lookups,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::cpu_time::thread_cpu_time;
 use crate::failure::Wrong;
 use crate::log::LogBook;
+use crate::lookup::Lookups;
 use crate::token::Pseudonyms;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) struct HostState {
     pub(crate) tripped: Option<Wrong>,
     pub(crate) log: LogBook,
     pub(crate) token: Option<Arc<Pseudonyms>>,
+    pub(crate) lookups: Lookups,
 }
 
 /// Processor time of the call that is running.
@@ -43,7 +45,7 @@ struct CallClock {
 impl HostState {
     pub(crate) fn new(memory_cap: usize, log: LogBook, token: Option<Arc<Pseudonyms>>) -> Self {
         let clock = CallClock { started: Duration::ZERO, budget: Duration::ZERO, in_host: Duration::ZERO };
-        Self { memory_cap, memory_used: 0, clock, tripped: None, log, token }
+        Self { memory_cap, memory_used: 0, clock, tripped: None, log, token, lookups: Lookups::default() }
     }
 
     /// A call begins.

@@ -314,10 +314,44 @@ pub(crate) enum WireLevel {
     Error,
 }
 
+/// `types.field`, lowered from what is owned: an answer of the host.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct FieldOut {
+    name: String,
+    ty: WireType,
+    nullable: bool,
+}
+
+impl From<&Field> for FieldOut {
+    fn from(field: &Field) -> Self {
+        Self { name: field.name.clone(), ty: field.ty.into(), nullable: field.nullable }
+    }
+}
+
+/// `lookup.table`.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct TableOut {
+    pub(crate) name: String,
+    pub(crate) key: Vec<FieldOut>,
+    pub(crate) columns: Vec<FieldOut>,
+}
+
+/// `lookup.answer`.
+#[derive(Debug, Clone, PartialEq, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct AnswerOut {
+    pub(crate) found: Vec<u8>,
+    pub(crate) columns: Vec<ColumnOut>,
+}
+
 /// Names of the interfaces, as they stand in a component.
 pub(crate) mod names {
     /// Capability: log lines.
     pub(crate) const LOG: &str = "sluice:rules/log@0.1.0";
+    /// Capability: reference tables.
+    pub(crate) const LOOKUP: &str = "sluice:rules/lookup@0.1.0";
     /// Capability: keyed pseudonyms.
     pub(crate) const TOKEN: &str = "sluice:rules/token@0.1.0";
     /// Interfaces that hold types and no functions.

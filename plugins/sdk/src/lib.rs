@@ -76,7 +76,7 @@
 //!
 //! The nouns on the way: [`Setup`] is what a rule sees and says while it is opened; [`Batch`] is rows in columns, looked
 //! at through [`Texts`], [`Numbers`], [`Decimals`] and [`Booleans`]; [`TextOut`] and its siblings build columns. The tuned
-//! loops are in [`kernels`], the capabilities in [`token`] and [`log`].
+//! loops are in [`kernels`], the capabilities in [`lookup`], [`token`] and [`log`].
 //!
 //! Invariants: what is said of a row depends on that row and the configuration only; a batch's text is valid UTF-8;
 //! columns are named by [`ColumnId`] and reasons by [`ReasonId`], which only [`Setup`] hands out.
@@ -102,6 +102,7 @@ mod setup;
 mod views;
 
 pub mod log;
+pub mod lookup;
 pub mod native;
 pub mod output;
 pub mod record;

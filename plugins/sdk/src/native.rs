@@ -137,6 +137,19 @@ fn checked(rows: usize, columns: Vec<Column>) -> Batch {
     Batch::new(rows, columns).unwrap_or_else(|malformed| panic!("malformed answer: {malformed}"))
 }
 
+/// Puts a reference table there, which rules that this thread opens and calls may look into while the answer lives. `key`
+/// and `columns` hold name, type and values of each column.
+///
+/// # Panics
+/// A column is of another type or number of rows; a key stands twice or holds a null.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn grant(name: &str, key: &[TableColumn<'_>], columns: &[TableColumn<'_>]) -> Granted {
+    crate::lookup::native::grant(name, key, columns)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::lookup::native::{Granted, TableColumn};
+
 /// A batch of columns, in the order of a rule's reads.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 
 use crate::config::escaped;
 use crate::finding::{Finding, nearest};
+use crate::lookup::{self, Table};
 use crate::{ColumnType, DecimalType, Field};
 
 /// A column that the rule reads; its place in [`Signature::reads`] and in every batch.
@@ -213,6 +214,23 @@ impl<'a> Setup<'a> {
             ColumnType::Decimal(ty) => Some((read.id, ty)),
             _ => None,
         }
+    }
+
+    /// The reference table `name`, where the step may look into it. `path` is where the configuration names it, for the
+    /// finding when it may not.
+    pub fn table(&mut self, name: &str, path: &str) -> Option<Table> {
+        let mut tables = lookup::tables();
+        if let Some(place) = tables.iter().position(|table| table.name() == name) {
+            return Some(tables.swap_remove(place));
+        }
+        let names: Vec<&str> = tables.iter().map(Table::name).collect();
+        let way_out = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => "name it under `lookups` of the step".to_owned(),
+            None => format!("tables: {}", names.join(", ")),
+        };
+        self.find(path, format!("the step may look into no table `{name}`; {way_out}"));
+        None
     }
 
     /// A reason for rejecting rows: a code (lower-case letters, digits and `_`, at most 64 bytes) and the same for

@@ -1,27 +1,16 @@
-//! How a new version of a dataset's rules and settings comes into use.
+//! How a new version of rules or manifest comes into a running pipeline, and when a rule is taken out of one.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What becomes of rows when the breaker has parked their rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    /// Set aside, reason `rule_parked` (default).
-    #[default]
-    Quarantine,
-    /// The run stops.
-    Stop,
-}
-
-/// When a rule is parked.
+/// When a rule that keeps failing is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerPlan {
-    /// Failed batches that park it. Default 5.
+    /// Failed batches that park a rule. 1 to 1,000, at most `of`, default 5.
     pub failures: u32,
-    /// Of so many batches. Default 20.
+    /// Among so many of its last batches. 1 to 1,000, default 20.
     pub of: u32,
-    /// How long it stays parked before one batch tries it again. Default 30 s.
+    /// How long it is parked before it is tried again. 1 s to 1 day, default 30 s.
     pub pause: Duration,
 }
 
@@ -31,16 +20,27 @@ impl Default for BreakerPlan {
     }
 }
 
-/// How a new version comes into use on a running pipeline.
+/// What becomes of rows while the breaker has parked their rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// They are set aside (default, and the only way of a redactor).
+    #[default]
+    Quarantine,
+    /// The run stops.
+    Stop,
+}
+
+/// How a new version is taken up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolloutPlan {
-    /// Whether a host that follows takes up new manifests and rules by itself. Default true.
+    /// Whether a host that follows its source takes up new manifests and rules by itself. Default yes.
     pub watch: bool,
-    /// Batches that it is run beside the old version before it is swapped in. Default 0.
+    /// Batches that a new version is run beside the old one before it is swapped in. 0 to 1,000,000, default 0.
     pub shadow: u64,
-    /// A share of the segments before all of them.
+    /// The part of segments that a new version gets first. Nothing: all of them at once.
     pub canary: Option<CanaryPlan>,
-    /// Its first segments.
+    /// What a new version must keep to in its first segments.
     pub probation: ProbationPlan,
 }
 
@@ -50,30 +50,30 @@ impl Default for RolloutPlan {
     }
 }
 
-/// A share of the segments, before all of them.
+/// The part of segments that a new version gets before it gets all.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CanaryPlan {
-    /// Share, above 0 and below 1.
+    /// Share of segments. 0.01 to 0.99, default 0.1.
     pub share: f64,
-    /// Segments of the new version before it gets all of them.
+    /// Segments of the new version until it gets all. 1 to 1,000, default 5.
     pub segments: u32,
 }
 
-/// Segments whose commit waits for a verdict, and its bounds. All compare the new version with the old one on the same
-/// rows.
+/// The first segments of a new version: they are committed once it has kept within these bounds, and run again with
+/// the old version where it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ProbationPlan {
-    /// How many. 0: none. Default 3.
+    /// How many segments. 0 to 1,000 (0: none), default 3.
     pub segments: u32,
-    /// Rows that the new version's rules may fail on beyond those that the old one's fail on. Default 0.
+    /// Rows of a segment that may fail (traps, deadlines, malformed answers). Default 0.
     pub failed_rows: u64,
-    /// Times the old version's processor time. Default 3.
+    /// Most processor time, in times of the old version's. 1 to 1,000, default 3.
     pub latency: f64,
-    /// How far the share of rejected rows may move, 0 to 1. Default 0.05.
+    /// How far the share of rejected rows may move. 0 to 1, default 0.05.
     pub rejects: f64,
-    /// How far a column's share of nulls may move, 0 to 1. Default 0.05.
+    /// How far the share of nulls in a column may move. 0 to 1, default 0.05.
     pub nulls: f64,
-    /// How far a column's distribution may move: population stability index. Default 0.25.
+    /// How far the values of a column may shift, as population stability index. 0 to 100, default 0.25.
     pub shift: f64,
 }
 

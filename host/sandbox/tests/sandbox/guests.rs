@@ -17,7 +17,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Rows of [`column`]: two bytes of validity, six bits of them spare.
 pub(crate) const ROWS: usize = 10;
 
-/// Bytes of a guest's core module: `transformer`, `validator` or `aggregator`.
+/// Bytes of a guest's core module: `transformer`, `validator`, `aggregator` or `lookups`.
 pub(crate) fn module(kind: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let file = BUILT.get_or_init(build).join(format!("hostile_{kind}.wasm"));
@@ -93,7 +93,7 @@ pub(crate) fn fields() -> Vec<Field> {
     .collect()
 }
 
-/// All columns but `secret` granted, both capabilities too; a deadline of 50 ms.
+/// All columns but `secret` granted, all capabilities too; a deadline of 50 ms.
 pub(crate) fn config(attack: &str) -> StepConfig {
     let granted: Vec<String> = fields().into_iter().map(|field| field.name).filter(|name| name != "secret").collect();
     let mut writes = granted.clone();
@@ -108,6 +108,7 @@ pub(crate) fn config(attack: &str) -> StepConfig {
         grants: Capability::ALL.into(),
         limits: Limits { deadline: Duration::from_millis(50), ..Limits::default() },
         token_key: Some(TokenKey::new(b"a key for tests only, 32 bytes..").unwrap()),
+        lookups: Vec::new(),
     }
 }
 

@@ -37,7 +37,7 @@ fn files_that_are_no_rules_are_refused_with_the_way_out() {
             text(
                 r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))"#,
             ),
-            "it imports `wasi_snapshot_preview1`; a rule may import `sluice:rules/log@0.1.0` and `sluice:rules/token",
+            "it imports `wasi_snapshot_preview1`; a rule may import `sluice:rules/log@0.1.0`, `sluice:rules/look",
         ),
         (text(r#"(module (import "env" "now" (func (result i64))))"#), "it imports `env`"),
         (

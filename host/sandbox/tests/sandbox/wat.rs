@@ -31,6 +31,7 @@ pub(crate) fn config() -> StepConfig {
         grants: Default::default(),
         limits: Limits { deadline: Duration::from_millis(50), ..Limits::default() },
         token_key: None,
+        lookups: Vec::new(),
     }
 }
 

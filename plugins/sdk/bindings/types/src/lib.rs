@@ -3,7 +3,7 @@
 //! A rule never names this crate; it uses `sluice-sdk`. What is generated here from `wit/rules.wit`:
 //! - [`Column`] and what it is made of, exactly as they cross the boundary: flat lists that are taken over, not copied;
 //! - [`Rejections`], verdicts as three parallel lists;
-//! - [`log`] and [`token`]. A component imports only those of their functions that it calls, because the linker drops
+//! - [`log`], [`lookup`] and [`token`]. A component imports only those of their functions that it calls, because the linker drops
 //!   the others.
 //!
 //! The bindings of the worlds are crates of their own and map these interfaces to the types here, so that a column is
@@ -19,6 +19,7 @@ mod generated {
                 import sluice:rules/types@0.1.0;
                 import sluice:rules/verdicts@0.1.0;
                 import sluice:rules/log@0.1.0;
+                import sluice:rules/lookup@0.1.0;
                 import sluice:rules/token@0.1.0;
             }
         ",
@@ -35,4 +36,4 @@ mod column_type;
 pub use column_type::UnknownType;
 pub use generated::sluice::rules::types::{Batch, Column, ColumnType, DecimalType, Field, Values, VarBytes};
 pub use generated::sluice::rules::verdicts::Rejections;
-pub use generated::sluice::rules::{log, token, types, verdicts};
+pub use generated::sluice::rules::{log, lookup, token, types, verdicts};

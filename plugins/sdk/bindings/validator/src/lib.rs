@@ -13,6 +13,7 @@ mod generated {
             "sluice:rules/types@0.1.0": sluice_guest_types::types,
             "sluice:rules/verdicts@0.1.0": sluice_guest_types::verdicts,
             "sluice:rules/log@0.1.0": sluice_guest_types::log,
+            "sluice:rules/lookup@0.1.0": sluice_guest_types::lookup,
             "sluice:rules/token@0.1.0": sluice_guest_types::token,
         },
         pub_export_macro: true,
