@@ -237,7 +237,7 @@ impl<'a> Binder<'a> {
             limits: Limits {
                 memory_bytes: rule.limits.memory_bytes,
                 deadline: rule.limits.deadline,
-                output_bytes: Some(rule.limits.output_bytes),
+                output_bytes: rule.limits.output_bytes,
                 ..Limits::default()
             },
             token_key: self.token.clone(),

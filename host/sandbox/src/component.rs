@@ -5,6 +5,7 @@ use crate::describe::{Description, World};
 use crate::encode::encode;
 use crate::engine::Inner;
 use crate::instance::{ExportIndexes, Instance, Setup};
+use crate::limits::Limits;
 use crate::open::{Capability, OpenError, StepConfig};
 use crate::plan;
 use crate::state::HostState;
@@ -115,7 +116,9 @@ impl Compiled {
     /// It does not start, does not answer, or says what cannot be.
     pub(crate) fn describe(self: &Arc<Self>) -> Result<Description, String> {
         let clause = |wrong: crate::failure::Wrong| wrong.clause("while it was asked what it is");
-        let mut instance = Instance::start(self, &Setup::default()).map_err(clause)?;
+        // no step has said yet what it may have
+        let limits = Limits { table_elements: Limits::TABLE_ELEMENTS, ..Limits::default() };
+        let mut instance = Instance::start(self, &Setup { limits, ..Setup::default() }).map_err(clause)?;
         let out = instance.describe().map_err(clause)?;
         Description::check(out, self.world)
     }

@@ -6,6 +6,7 @@ use crate::component::{Component, LoadError};
 use crate::encode::encode;
 use crate::import;
 use crate::inspect::{self, Inspection};
+use crate::limits::Limits;
 use crate::state::{CORE_INSTANCES, HostState, TABLES};
 use crate::ticker::Ticker;
 use std::path::PathBuf;
@@ -27,9 +28,6 @@ const SPARE_INSTANCES: u32 = 16;
 
 /// Most instances in the pool. 4,096 of them take 16 TiB of address space, of the 128 TiB that a process has.
 const MOST_INSTANCES: u32 = 4096;
-
-/// Elements of a table, eight bytes each. A table has one for each function whose address is taken.
-const TABLE_ELEMENTS: usize = 20_000;
 
 /// How a [`Sandbox`] is set up.
 #[derive(Debug, Clone)]
@@ -57,7 +55,7 @@ pub struct SandboxError(String);
 
 /// Loads rules and runs them. One for the process; cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Inner>);
+pub struct Sandbox(pub(crate) Arc<Inner>);
 
 /// What components and instances hold on to.
 pub(crate) struct Inner {
@@ -184,6 +182,6 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES as u32)
         .max_tables_per_module(TABLES as u32)
         .max_memory_size(RESERVATION as usize)
-        .table_elements(TABLE_ELEMENTS);
+        .table_elements(Limits::TABLE_ELEMENTS);
     pool
 }

@@ -28,6 +28,7 @@ mod describe;
 mod encode;
 mod engine;
 mod failure;
+mod guard;
 mod import;
 mod inspect;
 mod instance;
@@ -50,7 +51,9 @@ pub use capacity::{Overcommitted, check_memory, host_memory_bytes};
 pub use component::{Component, LoadError};
 pub use describe::{Description, World};
 pub use engine::{Sandbox, SandboxConfig, SandboxError};
+#[doc(hidden)]
+pub use guard::Guard;
 pub use inspect::Inspection;
-pub use limits::Limits;
+pub use limits::{Limits, LoadLimits};
 pub use open::{Capability, Finding, OpenError, StepConfig};
 pub use token::{KeyTooShort, TokenKey};
