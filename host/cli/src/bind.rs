@@ -4,6 +4,7 @@
 //! none, rules that are missing, do not fit their columns, refuse their configuration, or want what is not granted.
 
 use crate::args::PipelineArgs;
+use crate::commands::compile_rule::compiler;
 use crate::exit::Found;
 use crate::key;
 use crate::registry::Registry;
@@ -131,6 +132,7 @@ impl<'a> Binder<'a> {
             cache_dir: cache_dir(),
             workers,
             steps: plan.steps.len() + plan.gold.len(),
+            compiler: compiler()?,
             ..SandboxConfig::default()
         })?;
         Ok(Self {

@@ -22,6 +22,7 @@ mod binary;
 mod bits;
 mod cache;
 mod capacity;
+mod compile;
 mod component;
 mod cpu_time;
 mod describe;
@@ -48,6 +49,7 @@ mod wire;
 
 pub use binary::FileKind;
 pub use capacity::{Overcommitted, check_memory, host_memory_bytes};
+pub use compile::{Compiler, compile_rule};
 pub use component::{Component, LoadError};
 pub use describe::{Description, World};
 pub use engine::{Sandbox, SandboxConfig, SandboxError};

@@ -2,6 +2,7 @@
 //! lives on.
 
 mod answers;
+mod compiling;
 mod crashes;
 mod folds;
 mod guests;

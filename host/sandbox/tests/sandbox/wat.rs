@@ -7,6 +7,11 @@ use std::time::Duration;
 
 const RULE: &str = include_str!("../../../../tests/guests/wat/rule.wat");
 
+/// A module or component written as text.
+pub(crate) fn text(source: &str) -> Vec<u8> {
+    wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The rule with each `;; MARK` replaced by text.
 pub(crate) fn rule(changes: &[(&str, &str)]) -> Vec<u8> {
     let mut text = RULE.to_owned();
@@ -16,7 +21,7 @@ pub(crate) fn rule(changes: &[(&str, &str)]) -> Vec<u8> {
         assert!(text.contains(&mark), "no mark {mark}");
         text = text.replace(&mark, &format!("{change}\n"));
     }
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
+    self::text(&text)
 }
 
 /// The rule reads nothing and writes nothing.
