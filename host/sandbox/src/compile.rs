@@ -13,9 +13,11 @@ use crate::binary::{Binary, FileKind};
 use crate::component::refused;
 use crate::encode::encode;
 use crate::limits::LoadLimits;
+use frame::Request;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -32,19 +34,23 @@ pub enum Compiler {
         program: PathBuf,
         /// What makes it do so.
         args: Vec<OsString>,
+        /// Its whole environment. An allocator that reserves address space in advance is to be told here not to: what
+        /// it has when it begins is not counted.
+        env: Vec<(OsString, OsString)>,
     },
 }
 
 impl Compiler {
-    /// This very program with these arguments. Where the system allows it, the program that is running is started, not
+    /// This very program with these arguments and this environment. Where the system allows it, the program that is running is started, not
     /// the file of its name: that may have been exchanged for another version since.
     ///
     /// # Errors
     /// The system does not say which program this is.
-    pub fn this_program(args: impl IntoIterator<Item = impl Into<OsString>>) -> std::io::Result<Self> {
+    pub fn this_program(args: &[&str], env: &[(&str, &str)]) -> std::io::Result<Self> {
         let running = Path::new("/proc/self/exe");
         let program = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
-        Ok(Self::Process { program, args: args.into_iter().map(Into::into).collect() })
+        let args = args.iter().map(Into::into).collect();
+        Ok(Self::Process { program, args, env: env.iter().map(|(name, value)| (name.into(), value.into())).collect() })
     }
 
     /// # Errors
@@ -58,7 +64,11 @@ impl Compiler {
     ) -> Result<Code, String> {
         match self {
             Self::InProcess => code_of(engine, bytes),
-            Self::Process { program, args } => process::compile(program, args, engine, bounds, bytes, limits),
+            Self::Process { program, args, env } => {
+                let mut command = Command::new(program);
+                command.args(args).env_clear().envs(env.iter().cloned());
+                process::compile(command, engine, &Request { bounds, limits: *limits, file: bytes })
+            }
         }
     }
 }

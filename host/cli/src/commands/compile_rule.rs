@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 /// Has rules compiled by this program, in a process for each.
 pub(crate) fn compiler() -> Result<Compiler> {
-    Compiler::this_program(["compile-rule"]).context("which program this is")
+    // mimalloc reserves a GiB as soon as it is asked for anything, and a compile bomb could have that beyond its limit
+    let env = [("MIMALLOC_ARENA_RESERVE", "0")];
+    Compiler::this_program(&["compile-rule"], &env).context("which program this is")
 }
 
 pub(crate) fn compile_rule() -> Result<ExitCode> {

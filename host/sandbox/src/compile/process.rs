@@ -1,16 +1,14 @@
 //! The host's side of a process that compiles.
 
+use super::Code;
 use super::child::whole_seconds;
 use super::frame::{Reply, Request, TEXT_BYTES, read_reply};
-use super::{Bounds, Code};
 use crate::cache::environment;
 use crate::limits::{LoadLimits, bytes_text};
 use crate::text::clean_line;
 use rustix::process::Signal;
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -36,34 +34,24 @@ const ENDING: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// It is no rule, or it took more than it may; the way out.
-pub(super) fn compile(
-    program: &Path,
-    args: &[OsString],
-    engine: &Engine,
-    bounds: Bounds,
-    file: &[u8],
-    limits: &LoadLimits,
-) -> Result<Code, String> {
-    let not_started =
-        |error| format!("no process to compile it could be started from `{}`: {error}", program.display());
-    let mut child = start(program, args).map_err(not_started)?;
-    let exchanged = exchange(&mut child, &Request { bounds, limits: *limits, file });
+pub(super) fn compile(mut command: Command, engine: &Engine, request: &Request<&[u8]>) -> Result<Code, String> {
+    let program = command.get_program().display().to_string();
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child =
+        spawned.map_err(|error| format!("no process to compile it could be started from `{program}`: {error}"))?;
+    let exchanged = exchange(&mut child, request);
     let (code, of) = match exchanged.reply {
         Some(Ok(reply)) => reply?,
-        Some(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => return Err(too_much_code(file.len())),
-        Some(Err(error)) => return Err(exchanged.end.clause(limits, &error)),
-        None => return Err(too_slow(limits)),
+        Some(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(too_much_code(request.file.len()));
+        }
+        Some(Err(error)) => return Err(exchanged.end.clause(&request.limits, &error)),
+        None => return Err(too_slow(&request.limits)),
     };
     if of != environment(engine) {
-        return Err(format!("`{}` compiles for another engine than this host's; restart the host", program.display()));
+        return Err(format!("`{program}` compiles for another engine than this host's; restart the host"));
     }
     Ok(code)
-}
-
-fn start(program: &Path, args: &[OsString]) -> io::Result<Child> {
-    let mut command = Command::new(program);
-    command.args(args).env_clear();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
 /// What a process said, and how it ended.

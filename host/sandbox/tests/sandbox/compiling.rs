@@ -21,7 +21,7 @@ fn child() {
 
 fn by_shell(script: &str) -> Compiler {
     let own = std::env::current_exe().unwrap().into_os_string();
-    Compiler::Process { program: "/bin/sh".into(), args: vec!["-c".into(), script.into(), own] }
+    Compiler::Process { program: "/bin/sh".into(), args: vec!["-c".into(), script.into(), own], env: Vec::new() }
 }
 
 fn compiler() -> Compiler {
@@ -103,7 +103,7 @@ fn a_compiler_that_crashes_or_talks_nonsense_is_an_error_and_no_more() {
         let error = with(by_shell(script), None).load(&rule(&[])).unwrap_err().to_string();
         assert!(error.contains(how) && error.contains(last), "{script}: {error}");
     }
-    let nowhere = Compiler::Process { program: "/nowhere/sluice".into(), args: Vec::new() };
+    let nowhere = Compiler::Process { program: "/nowhere/sluice".into(), args: Vec::new(), env: Vec::new() };
     let error = with(nowhere, None).load(&rule(&[])).unwrap_err().to_string();
     assert!(error.starts_with("no process to compile it could be started from `/nowhere/sluice`: "), "{error}");
 }
@@ -115,7 +115,7 @@ fn code_of_another_process_is_kept_and_found_by_either() {
     assert!(with(compiler(), Some(&folder)).load(&rule(&[])).is_ok());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     // a compiler that cannot be started is not asked
-    let nowhere = Compiler::Process { program: "/nowhere/sluice".into(), args: Vec::new() };
+    let nowhere = Compiler::Process { program: "/nowhere/sluice".into(), args: Vec::new(), env: Vec::new() };
     assert!(with(nowhere, Some(&folder)).load(&rule(&[])).is_ok());
     assert!(with(Compiler::InProcess, Some(&folder)).load(&rule(&[])).is_ok());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
