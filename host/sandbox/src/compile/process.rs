@@ -131,6 +131,11 @@ impl End {
                 bytes_text(limits.compile_memory_bytes)
             );
         }
+        if self.stderr.contains("stack overflow") {
+            return "it nests types or blocks so deeply that compiling it overflows the stack; no compiler makes such \
+                    files"
+                .to_owned();
+        }
         let last = self.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let how = match (signal, self.status) {
             (Some(signal), _) => format!("was ended by signal {signal}"),

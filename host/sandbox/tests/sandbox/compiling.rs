@@ -33,7 +33,7 @@ fn with(compiler: Compiler, cache_dir: Option<&Path>) -> Sandbox {
     Sandbox::new(SandboxConfig { compiler, cache_dir, ..SandboxConfig::default() }).unwrap()
 }
 
-fn apart() -> &'static Sandbox {
+pub(crate) fn apart() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| with(compiler(), None))
 }

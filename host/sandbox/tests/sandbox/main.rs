@@ -4,11 +4,13 @@
 mod answers;
 mod compiling;
 mod crashes;
+mod files;
 mod folds;
 mod guests;
 mod loading;
 mod logs;
 mod openings;
 mod round_trip;
+mod table;
 mod tokens;
 mod wat;
