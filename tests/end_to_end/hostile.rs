@@ -271,6 +271,29 @@ steps:
 }
 
 #[test]
+fn a_compile_bomb_is_refused_by_the_program_and_takes_nothing_down() {
+    // one function of 60,000 statements, each of which needs the one before
+    let statement =
+        "(local.set 0 (i64.add (i64.mul (local.get 0) (local.get 1)) (i64.rotl (local.get 1) (local.get 0))))
+        (if (i64.eqz (local.get 0)) (then (local.set 1 (i64.load (i32.wrap_i64 (local.get 0))))))";
+    let rule = std::fs::read_to_string(root().join("tests/guests/wat/rule.wat")).unwrap();
+    let bomb = format!("(func (param i64 i64) (result i64) {} (local.get 0))", statement.repeat(60_000));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bomb.wasm");
+    files::write(&file, wat::parse_str(rule.replace(";; MORE\n", &bomb)).unwrap());
+    let inspect = Sluice::new("plugin").arg("inspect").arg(&file).output().exits(3);
+    let says = "compiling it took more than 1024 MiB of memory; raise `compile_memory` under `limits`";
+    assert!(inspect.stdout.contains(says), "{}", inspect.printed());
+}
+
+#[test]
+fn the_command_that_compiles_is_not_shown_and_refuses_what_is_no_request() {
+    let help = Sluice::new("help").output().ok();
+    assert!(!help.stdout.contains("compile-rule"), "{}", help.stdout);
+    Sluice::new("compile-rule").output().exits(1);
+}
+
+#[test]
 fn an_aggregator_that_fails_on_rows_moves_no_silver_row() {
     let gold = "gold:
   - name: totals

@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Plugin(PluginCommand),
     /// Print the JSON Schema of manifests, for editors.
     Schema,
+    /// Compile the rule on standard input for the `sluice` that started this process.
+    #[command(hide = true)]
+    CompileRule,
 }
 
 /// Which pipeline.

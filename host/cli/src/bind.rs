@@ -4,6 +4,7 @@
 //! none, rules that are missing, do not fit their columns, refuse their configuration, or want what is not granted.
 
 use crate::args::PipelineArgs;
+use crate::commands::compile_rule::compiler;
 use crate::exit::Found;
 use crate::key;
 use crate::registry::Registry;
@@ -131,6 +132,7 @@ impl<'a> Binder<'a> {
             cache_dir: cache_dir(),
             workers,
             steps: plan.steps.len() + plan.gold.len(),
+            compiler: compiler()?,
             ..SandboxConfig::default()
         })?;
         Ok(Self {
@@ -242,7 +244,7 @@ impl<'a> Binder<'a> {
             limits: Limits {
                 memory_bytes: rule.limits.memory_bytes,
                 deadline: rule.limits.deadline,
-                output_bytes: Some(rule.limits.output_bytes),
+                output_bytes: rule.limits.output_bytes,
                 ..Limits::default()
             },
             token_key: self.token.clone(),

@@ -1,10 +1,15 @@
 //! What a WebAssembly file says of itself before any of it is compiled: imports, exports, component or module.
 
+use crate::describe::World;
 use crate::text::clean_line;
 use crate::wire::names;
 use serde::Serialize;
 use std::fmt;
 use wasmparser::{Parser, Payload};
+
+/// Most imports and exports of a file together. A rule built with the SDK has a dozen; whoever looks for twins among
+/// millions keeps the host busy for minutes.
+const MOST_NAMES: usize = 10_000;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,50 +46,73 @@ impl Binary {
     /// # Errors
     /// The bytes are no WebAssembly.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
-        let broken = |what: &dyn fmt::Display| format!("the file is no WebAssembly component or module: {what}");
         let kind = match (Parser::is_component(bytes), Parser::is_core_wasm(bytes)) {
             (true, _) => FileKind::Component,
             (_, true) => FileKind::CoreModule,
-            _ => return Err(broken(&"it does not begin as one")),
+            _ => return Err(broken("it does not begin as one")),
         };
         let mut binary = Self { kind, imports: Vec::new(), exports: Vec::new() };
-        let mut depth = 0u32;
+        let (mut depth, mut seen) = (0u32, 0);
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(|error| broken(&error))? {
+            match payload.map_err(broken)? {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
-                payload if depth == 0 => binary.note(payload).map_err(|error| broken(&error))?,
+                payload if depth == 0 => binary.note(payload, &mut seen)?,
                 _ => {}
             }
         }
         Ok(binary)
     }
 
-    fn note(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+    /// `seen` counts what was noted, twins too.
+    fn note(&mut self, payload: Payload<'_>, seen: &mut usize) -> Result<(), String> {
+        let mut push = |names: &mut Vec<String>, name: &str| {
+            *seen += 1;
+            if *seen > MOST_NAMES {
+                return Err(format!("it has more than {MOST_NAMES} imports and exports; a rule has a dozen"));
+            }
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+            Ok(())
+        };
         match payload {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    push_once(&mut self.imports, import?.module);
+                    push(&mut self.imports, import.map_err(broken)?.module)?;
                 }
             }
             Payload::ComponentImportSection(section) => {
                 for import in section {
-                    push_once(&mut self.imports, &import?.name.full_name());
+                    push(&mut self.imports, &import.map_err(broken)?.name.full_name())?;
                 }
             }
             Payload::ExportSection(section) => {
                 for export in section {
-                    push_once(&mut self.exports, export?.name);
+                    push(&mut self.exports, export.map_err(broken)?.name)?;
                 }
             }
             Payload::ComponentExportSection(section) => {
                 for export in section {
-                    push_once(&mut self.exports, &export?.name.full_name());
+                    push(&mut self.exports, &export.map_err(broken)?.name.full_name())?;
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The world that it is for. A module exports the functions of an interface as `INTERFACE#FUNCTION`.
+    ///
+    /// # Errors
+    /// It is for none, or for several.
+    pub(crate) fn world(&self) -> Result<World, String> {
+        if self.kind == FileKind::Component {
+            return World::of(&self.exports);
+        }
+        let interfaces = self.exports.iter().filter_map(|name| name.split_once('#')).map(|(of, _)| of.to_owned());
+        World::of(&interfaces.collect::<Vec<_>>())
+            .map_err(|wrong| format!("it is a core module and {wrong}: build it with the SDK or with wit-bindgen"))
     }
 
     /// # Errors
@@ -107,8 +135,6 @@ impl Binary {
     }
 }
 
-fn push_once(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
-    }
+fn broken(what: impl fmt::Display) -> String {
+    format!("the file is no WebAssembly component or module: {what}")
 }

@@ -4,6 +4,7 @@
 //! other user can write, belongs to this user, was made for this component and engine, and its content has the digest
 //! that it was written with. Anything else is no error: the code is compiled again and the file replaced.
 
+use crate::encode::CONTRACT;
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
@@ -27,20 +28,27 @@ pub(crate) struct CodeCache {
     folder: PathBuf,
 }
 
-/// What a compiled component depends on: its bytes, the engine's version, its configuration and the processor.
+/// What compiled code depends on: the bytes of the file, the contract by which a module is made a component, and the
+/// [`environment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key([u8; DIGEST]);
 
 impl Key {
-    pub(crate) fn new(component: &[u8], engine: &Engine) -> Self {
-        let mut hasher = KeyHasher(Sha256::new_with_prefix(Sha256::digest(component)));
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self(hasher.0.finalize().into())
+    pub(crate) fn new(file: &[u8], engine: &Engine) -> Self {
+        let parts = [Sha256::digest(file).into(), Sha256::digest(CONTRACT).into(), environment(engine)];
+        Self(Sha256::digest(parts.concat()).into())
     }
 
     fn file_name(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).chain([".cwasm".to_owned()]).collect()
     }
+}
+
+/// Digest of what code is compiled for: the engine's version, its configuration and the processor.
+pub(crate) fn environment(engine: &Engine) -> [u8; DIGEST] {
+    let mut hasher = KeyHasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().into()
 }
 
 /// Gives what is hashed to SHA-256: 64 bits would be too few to tell strangers' code apart.

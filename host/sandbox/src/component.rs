@@ -1,10 +1,10 @@
 //! A rule's bytes, checked and compiled.
 
-use crate::binary::{Binary, FileKind};
+use crate::binary::Binary;
 use crate::describe::{Description, World};
-use crate::encode::encode;
 use crate::engine::Inner;
 use crate::instance::{ExportIndexes, Instance, Setup};
+use crate::limits::{Limits, LoadLimits};
 use crate::open::{Capability, OpenError, StepConfig};
 use crate::plan;
 use crate::state::HostState;
@@ -12,7 +12,6 @@ use crate::text::clean_line;
 use crate::wire::names;
 use sluice_batch::digest_hex;
 use sluice_ports::{RuleId, RulePlan};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -48,8 +47,8 @@ pub(crate) struct Compiled {
 }
 
 impl Component {
-    pub(crate) fn load(sandbox: &Arc<Inner>, bytes: &[u8]) -> Result<Self, LoadError> {
-        let compiled = Compiled::new(sandbox, bytes).map_err(LoadError::new)?;
+    pub(crate) fn load(sandbox: &Arc<Inner>, bytes: &[u8], limits: &LoadLimits) -> Result<Self, LoadError> {
+        let compiled = Compiled::new(sandbox, bytes, limits).map_err(LoadError::new)?;
         let description = compiled.describe().map_err(LoadError::new)?;
         let id =
             RuleId { name: description.name.clone(), version: description.version.clone(), digest: digest_hex(bytes) };
@@ -94,18 +93,17 @@ impl fmt::Debug for Component {
 
 impl Compiled {
     /// # Errors
-    /// The bytes are no rule.
-    pub(crate) fn new(sandbox: &Arc<Inner>, bytes: &[u8]) -> Result<Arc<Self>, String> {
-        sandbox.check_size(bytes)?;
-        let (bytes, binary) = as_component(bytes)?;
+    /// The bytes are no rule, or over a limit.
+    pub(crate) fn new(sandbox: &Arc<Inner>, bytes: &[u8], limits: &LoadLimits) -> Result<Arc<Self>, String> {
+        check_size(bytes.len(), limits.component_bytes)?;
+        // what can be told without compiling is told at once
+        let binary = Binary::read(bytes)?;
         binary.check_imports()?;
-        let world = World::of(&binary.exports)?;
-        let refused = |error: wasmtime::Error| format!("it is refused: {}", clean_line(&format!("{error:#}"), 500));
-        let component = sandbox.compile(&bytes).map_err(refused)?;
-        let pre = sandbox.linker.instantiate_pre(&component).map_err(refused)?;
+        let world = binary.world()?;
+        let component = sandbox.compile(bytes, limits)?;
+        let pre = sandbox.linker.instantiate_pre(&component).map_err(|error| refused(&error))?;
         let exports = ExportIndexes::find(&component, world)?;
-        let uses = |capability: &Capability| binary.imports.iter().any(|name| name == capability.interface());
-        let imports = Capability::ALL.into_iter().filter(uses).collect();
+        let imports = capabilities(&component);
         Ok(Arc::new(Self { sandbox: sandbox.clone(), pre, exports, world, imports }))
     }
 
@@ -115,21 +113,36 @@ impl Compiled {
     /// It does not start, does not answer, or says what cannot be.
     pub(crate) fn describe(self: &Arc<Self>) -> Result<Description, String> {
         let clause = |wrong: crate::failure::Wrong| wrong.clause("while it was asked what it is");
-        let mut instance = Instance::start(self, &Setup::default()).map_err(clause)?;
+        // no step has said yet what it may have
+        let limits = Limits { table_elements: Limits::TABLE_ELEMENTS, ..Limits::default() };
+        let mut instance = Instance::start(self, &Setup { limits, ..Setup::default() }).map_err(clause)?;
         let out = instance.describe().map_err(clause)?;
         Description::check(out, self.world)
     }
 }
 
-/// A component, made of the module where the bytes are one.
-fn as_component(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, Binary), String> {
-    let binary = Binary::read(bytes)?;
-    if binary.kind == FileKind::Component {
-        return Ok((Cow::Borrowed(bytes), binary));
+/// # Errors
+/// The file is over the limit.
+fn check_size(size: usize, limit: usize) -> Result<(), String> {
+    if size <= limit {
+        return Ok(());
     }
-    let component = encode(bytes, &binary)?;
-    let binary = Binary::read(&component)?;
-    Ok((Cow::Owned(component), binary))
+    Err(format!(
+        "it has {size} bytes and a rule may have {limit}; build it with optimisation and without debug information, or \
+         raise `component` under `limits`"
+    ))
+}
+
+/// What it imports as the linker sees it.
+fn capabilities(component: &wasmtime::component::Component) -> BTreeSet<Capability> {
+    let ty = component.component_type();
+    let imports: BTreeSet<String> = ty.imports(component.engine()).map(|(name, _)| name.to_owned()).collect();
+    Capability::ALL.into_iter().filter(|capability| imports.contains(capability.interface())).collect()
+}
+
+/// What wasmtime says of a file that it does not take.
+pub(crate) fn refused(error: &wasmtime::Error) -> String {
+    format!("it is refused: {}", clean_line(&format!("{error:#}"), 500))
 }
 
 impl Capability {

@@ -5,14 +5,13 @@
 //! about its world is a stranger's, and dropped unread: it can be made so that reading it overflows the host's stack.
 
 use crate::binary::Binary;
-use crate::describe::World;
 use crate::text::clean_line;
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve};
 
-const CONTRACT: &str = include_str!("../../../wit/rules.wit");
+pub(crate) const CONTRACT: &str = include_str!("../../../wit/rules.wit");
 
 /// The custom section that is kept: with it a trap can name its function.
 const NAMES: &str = "name";
@@ -24,7 +23,7 @@ const NAMES: &str = "name";
 /// has them.
 pub(crate) fn encode(module: &[u8], binary: &Binary) -> Result<Vec<u8>, String> {
     binary.check_imports()?;
-    let world = world(&binary.exports)?;
+    let world = binary.world()?;
     let refused = |error: &dyn std::fmt::Display| {
         format!("no component can be made of it: {}", clean_line(&format!("{error:#}"), 500))
     };
@@ -35,13 +34,6 @@ pub(crate) fn encode(module: &[u8], binary: &Binary) -> Result<Vec<u8>, String> 
         .map_err(|error| refused(&error))?;
     let encoded = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.encode());
     encoded.map_err(|error| refused(&error))
-}
-
-/// Functions of an interface are exported as `INTERFACE#FUNCTION`.
-fn world(exports: &[String]) -> Result<World, String> {
-    let interfaces = exports.iter().filter_map(|name| name.split_once('#')).map(|(interface, _)| interface.to_owned());
-    World::of(&interfaces.collect::<Vec<_>>())
-        .map_err(|wrong| format!("it is a core module and {wrong}: build it with the SDK or with wit-bindgen"))
 }
 
 fn contract() -> &'static (Resolve, PackageId) {

@@ -2,10 +2,12 @@
 
 use crate::binary::{Binary, FileKind};
 use crate::cache::{CodeCache, Key};
+use crate::compile::{Bounds, Compiler};
 use crate::component::{Component, LoadError};
 use crate::encode::encode;
 use crate::import;
 use crate::inspect::{self, Inspection};
+use crate::limits::{Limits, LoadLimits};
 use crate::state::{CORE_INSTANCES, HostState, TABLES};
 use crate::ticker::Ticker;
 use std::path::PathBuf;
@@ -28,9 +30,6 @@ const SPARE_INSTANCES: u32 = 16;
 /// Most instances in the pool. 4,096 of them take 16 TiB of address space, of the 128 TiB that a process has.
 const MOST_INSTANCES: u32 = 4096;
 
-/// Elements of a table, eight bytes each. A table has one for each function whose address is taken.
-const TABLE_ELEMENTS: usize = 20_000;
-
 /// How a [`Sandbox`] is set up.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -40,13 +39,15 @@ pub struct SandboxConfig {
     pub workers: usize,
     /// Steps that run rules, in all datasets. Default 8.
     pub steps: usize,
-    /// Largest file that is taken for a rule, in bytes. Default 16 MiB.
-    pub component_bytes: usize,
+    /// Who compiles. Default: the thread that loads.
+    pub compiler: Compiler,
+    /// Limits of loading a rule for which nothing else is said.
+    pub load: LoadLimits,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { cache_dir: None, workers: 1, steps: 8, component_bytes: 16 << 20 }
+        Self { cache_dir: None, workers: 1, steps: 8, compiler: Compiler::InProcess, load: LoadLimits::default() }
     }
 }
 
@@ -57,7 +58,7 @@ pub struct SandboxError(String);
 
 /// Loads rules and runs them. One for the process; cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Inner>);
+pub struct Sandbox(pub(crate) Arc<Inner>);
 
 /// What components and instances hold on to.
 pub(crate) struct Inner {
@@ -65,7 +66,9 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<HostState>,
     pub(crate) ticker: Ticker,
     cache: Option<CodeCache>,
-    component_bytes: usize,
+    compiler: Compiler,
+    bounds: Bounds,
+    load: LoadLimits,
 }
 
 impl Sandbox {
@@ -75,20 +78,29 @@ impl Sandbox {
     /// This machine cannot run it.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let fail = |error: &dyn std::fmt::Display| SandboxError(error.to_string());
-        let engine = engine(pool_size(config.workers, config.steps)).map_err(|error| fail(&error))?;
+        let (engine, bounds) = engine(pool_size(config.workers, config.steps)).map_err(|error| fail(&error))?;
         let linker = import::linker(&engine).map_err(|error| fail(&error))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| fail(&error))?;
         let cache = config.cache_dir.and_then(CodeCache::open);
-        Ok(Self(Arc::new(Inner { engine, linker, ticker, cache, component_bytes: config.component_bytes })))
+        let SandboxConfig { compiler, load, .. } = config;
+        Ok(Self(Arc::new(Inner { engine, linker, ticker, cache, compiler, bounds, load })))
     }
 
-    /// Makes a rule of a file's bytes: a component, or a core module that says which world it is for. Compiles it on
-    /// the calling thread, or finds it compiled; then asks it what it is.
+    /// Makes a rule of a file's bytes: a component, or a core module that says which world it is for. Finds it
+    /// compiled, or has it compiled within [`SandboxConfig::load`]; then asks it what it is.
     ///
     /// # Errors
-    /// It is no rule: what is wrong with it and the way out.
+    /// It is no rule, or over a limit: what is wrong with it and the way out.
     pub fn load(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        Component::load(&self.0, bytes)
+        self.load_within(bytes, &self.0.load)
+    }
+
+    /// The same within other limits.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load`].
+    pub fn load_within(&self, bytes: &[u8], limits: &LoadLimits) -> Result<Component, LoadError> {
+        Component::load(&self.0, bytes, limits)
     }
 
     /// Makes a component of a core module; a component is returned as it is.
@@ -105,37 +117,27 @@ impl Sandbox {
 
     /// Says everything about a file that can be said without a manifest, whether it is a rule or not.
     pub fn inspect(&self, bytes: &[u8]) -> Inspection {
-        inspect::inspect(&self.0, bytes)
+        inspect::inspect(&self.0, bytes, &self.0.load)
     }
 }
 
 impl Inner {
+    /// A file as wasmtime runs it, from the cache where it is there.
+    ///
     /// # Errors
-    /// The file is over the limit.
-    pub(crate) fn check_size(&self, bytes: &[u8]) -> Result<(), String> {
-        let (size, limit) = (bytes.len(), self.component_bytes);
-        if size <= limit {
-            return Ok(());
-        }
-        Err(format!(
-            "it has {size} bytes and a rule may have {limit}; build it with optimisation and without debug information"
-        ))
-    }
-
-    /// Compiled code for a component, from the cache where it is there.
-    pub(crate) fn compile(&self, component: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
-        let Some(cache) = &self.cache else {
-            return wasmtime::component::Component::new(&self.engine, component);
-        };
-        let key = Key::new(component, &self.engine);
-        if let Some(compiled) = cache.load(key, &self.engine) {
+    /// It is no component, none can be made of it, or a limit was passed.
+    pub(crate) fn compile(&self, file: &[u8], limits: &LoadLimits) -> Result<wasmtime::component::Component, String> {
+        let key = Key::new(file, &self.engine);
+        if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.load(key, &self.engine)) {
             return Ok(compiled);
         }
-        let code = self.engine.precompile_component(component)?;
-        debug!(component_bytes = component.len(), code_bytes = code.len(), "compiled a rule");
-        cache.store(key, &code);
-        // SAFETY: these bytes come from the line above, from this very engine.
-        unsafe { wasmtime::component::Component::deserialize(&self.engine, &code) }
+        let code = self.compiler.run(&self.engine, self.bounds, file, limits)?;
+        debug!(file_bytes = file.len(), code_bytes = code.bytes().len(), "compiled a rule");
+        let loaded = code.load(&self.engine).map_err(|error| crate::component::refused(&error))?;
+        if let Some(cache) = &self.cache {
+            cache.store(key, code.bytes());
+        }
+        Ok(loaded)
     }
 }
 
@@ -145,22 +147,32 @@ fn pool_size(workers: usize, steps: usize) -> u32 {
     u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES).min(MOST_INSTANCES)
 }
 
-fn engine(instances: u32) -> wasmtime::Result<Engine> {
-    let mut roomy = config();
-    roomy.memory_reservation(RESERVATION).memory_may_move(false);
-    roomy.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
-    Engine::new(&roomy).or_else(|error| {
-        warn!(
-            "no address space for {instances} instances: {error:#}; rules run with checks of their bounds, and slower"
-        );
-        let mut tight = config();
-        tight.memory_reservation(0).memory_guard_size(0).memory_may_move(true);
-        Engine::new(&tight)
-    })
+fn engine(instances: u32) -> wasmtime::Result<(Engine, Bounds)> {
+    let mut pooled = config(Bounds::Reserved);
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    match Engine::new(&pooled) {
+        Ok(engine) => Ok((engine, Bounds::Reserved)),
+        Err(error) => {
+            warn!(
+                "no address space for {instances} instances: {error:#}; rules run with checks of their bounds, and \
+                 slower"
+            );
+            Ok((Engine::new(&config(Bounds::Checked))?, Bounds::Checked))
+        }
+    }
 }
 
-/// Everything here is part of the key of compiled code.
-fn config() -> Config {
+/// An engine that makes the same code and has no room to run it. It compiles on one thread: one function after another
+/// takes the least memory, and processor time counts alike on every machine.
+pub(crate) fn compiling_engine(bounds: Bounds) -> wasmtime::Result<Engine> {
+    let mut config = config(bounds);
+    config.parallel_compilation(false);
+    Engine::new(&config)
+}
+
+/// Everything here is part of what compiled code is for. How instances are allocated and how many threads compile is
+/// not.
+fn config(bounds: Bounds) -> Config {
     let mut config = Config::new();
     // a deadline costs a check at every loop and call: 1.2 times; counting fuel would cost 1.7 times
     config.epoch_interruption(true).consume_fuel(false);
@@ -170,6 +182,10 @@ fn config() -> Config {
     config.cranelift_nan_canonicalization(true);
     config.wasm_simd(true).wasm_relaxed_simd(false);
     config.wasm_memory64(false).wasm_multi_memory(false);
+    match bounds {
+        Bounds::Reserved => config.memory_reservation(RESERVATION).memory_may_move(false),
+        Bounds::Checked => config.memory_reservation(0).memory_guard_size(0).memory_may_move(true),
+    };
     config
 }
 
@@ -184,6 +200,6 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES as u32)
         .max_tables_per_module(TABLES as u32)
         .max_memory_size(RESERVATION as usize)
-        .table_elements(TABLE_ELEMENTS);
+        .table_elements(Limits::TABLE_ELEMENTS);
     pool
 }

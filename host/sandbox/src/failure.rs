@@ -1,6 +1,6 @@
 //! What went wrong in a call, told apart once.
 
-use crate::limits::bytes_text;
+use crate::limits::{Allowance, AllowanceOf, bytes_text};
 use crate::text::clean_line;
 use sluice_ports::Cause;
 use std::fmt;
@@ -19,20 +19,22 @@ pub(crate) enum Wrong {
     HostDeadline(Duration),
     /// Asked for this much memory, of that much.
     Memory { asked: usize, cap: usize },
+    /// Asked for this many elements of tables, of that many.
+    Table { asked: usize, cap: usize },
     /// Trapped.
     Trap(String),
     /// Answered what cannot be.
     Answer(String),
-    /// Answered more than this many bytes.
-    OverSize(usize),
+    /// Answered more than this.
+    OverSize(Allowance),
     /// Could not be started.
     Start(String),
 }
 
 impl Wrong {
     /// Tells an error of wasmtime apart. `tripped` is what a limit of ours has noted when it stopped the rule;
-    /// `output_bytes` what the answer might hold.
-    pub(crate) fn of(error: &Error, tripped: Option<Self>, output_bytes: usize) -> Self {
+    /// `output` what the answer might hold.
+    pub(crate) fn of(error: &Error, tripped: Option<Self>, output: Allowance) -> Self {
         if let Some(wrong) = tripped {
             return wrong;
         }
@@ -43,7 +45,7 @@ impl Wrong {
         // what wasmtime says of values that break the canonical ABI has no type of its own
         let text = error.root_cause().to_string();
         if text.contains("fuel allocated for hostcalls has been exhausted") {
-            return Self::OverSize(output_bytes);
+            return Self::OverSize(output);
         }
         Self::Answer(clean_line(&text, 300))
     }
@@ -52,7 +54,7 @@ impl Wrong {
     pub(crate) fn cause(&self) -> Cause {
         match self {
             Self::Deadline(_) | Self::HostDeadline(_) => Cause::Deadline,
-            Self::Memory { .. } => Cause::Memory,
+            Self::Memory { .. } | Self::Table { .. } => Cause::Memory,
             Self::Trap(_) => Cause::Trap,
             Self::Answer(_) | Self::OverSize(_) => Cause::Answer,
             Self::Start(_) => Cause::Start,
@@ -69,11 +71,20 @@ impl Wrong {
                 bytes_text(*asked),
                 bytes_text(*cap)
             ),
+            Self::Table { asked, cap } => format!(
+                "asked for {asked} elements of tables {occasion}; it may have {cap}, raise `table_elements` under \
+                 `limits` or take fewer addresses of functions"
+            ),
             Self::Trap(text) => format!("trapped {occasion}: {text}"),
             Self::Answer(text) => format!("malformed answer {occasion}: {text}"),
-            Self::OverSize(limit) => format!(
+            Self::OverSize(Allowance { bytes, says: AllowanceOf::Output }) => format!(
                 "its answer {occasion} is over its limit of {}; raise `output` under `limits` or let it return less",
-                bytes_text(*limit)
+                bytes_text(*bytes)
+            ),
+            Self::OverSize(Allowance { bytes, says: AllowanceOf::Ratio(ratio) }) => format!(
+                "its answer {occasion} is over its limit of {}, {ratio} times what went in and 1 MiB; raise \
+                 `output_ratio` under `limits` or let it return less",
+                bytes_text(*bytes)
             ),
             Self::Start(text) => text.clone(),
         }

@@ -4,6 +4,8 @@ use crate::binary::{Binary, FileKind};
 use crate::component::Compiled;
 use crate::describe::{Description, World};
 use crate::engine::Inner;
+use crate::limits::LoadLimits;
+use crate::text::clean_line;
 use serde::Serialize;
 use sluice_batch::digest_hex;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ pub struct Inspection {
     pub bytes: usize,
     /// Component or core module; `None` where it is neither.
     pub kind: Option<FileKind>,
-    /// Names of imports.
+    /// Names of imports. What could rewrite a terminal is replaced, here and below.
     pub imports: Vec<String>,
     /// Names of exports; of a core module its functions, memories and so on.
     pub exports: Vec<String>,
@@ -29,19 +31,20 @@ pub struct Inspection {
     pub refusal: Option<String>,
 }
 
-pub(crate) fn inspect(sandbox: &Arc<Inner>, bytes: &[u8]) -> Inspection {
+pub(crate) fn inspect(sandbox: &Arc<Inner>, bytes: &[u8], limits: &LoadLimits) -> Inspection {
     let mut inspection = Inspection { digest: digest_hex(bytes), bytes: bytes.len(), ..Inspection::default() };
-    inspection.refusal = inspection.look(sandbox, bytes).err();
+    inspection.refusal = inspection.look(sandbox, bytes, limits).err();
     inspection
 }
 
 impl Inspection {
-    fn look(&mut self, sandbox: &Arc<Inner>, bytes: &[u8]) -> Result<(), String> {
+    fn look(&mut self, sandbox: &Arc<Inner>, bytes: &[u8], limits: &LoadLimits) -> Result<(), String> {
         let binary = Binary::read(bytes)?;
         self.kind = Some(binary.kind);
-        self.imports = binary.imports;
-        self.exports = binary.exports;
-        let compiled = Compiled::new(sandbox, bytes)?;
+        let shown = |names: Vec<String>| names.iter().map(|name| clean_line(name, 200)).collect();
+        self.imports = shown(binary.imports);
+        self.exports = shown(binary.exports);
+        let compiled = Compiled::new(sandbox, bytes, limits)?;
         self.world = Some(compiled.world);
         self.description = Some(compiled.describe()?);
         Ok(())

@@ -3,6 +3,7 @@
 use crate::component::Compiled;
 use crate::describe::World;
 use crate::failure::Wrong;
+use crate::guard::{Budget, Guard};
 use crate::limits::Limits;
 use crate::log::LogBook;
 use crate::lookup::Lookups;
@@ -66,8 +67,7 @@ pub(crate) struct Setup {
 
 /// A running rule. After any error it must be thrown away.
 pub(crate) struct Instance {
-    store: Store<HostState>,
-    compiled: Arc<Compiled>,
+    guard: Guard,
     describe: Describe,
     open: Open<'static>,
     calls: Calls,
@@ -82,13 +82,6 @@ enum Calls {
     Aggregate { fold: FoldRows<'static>, merge: Merge<'static>, finish: Finish<'static> },
 }
 
-/// What one call may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) deadline: Duration,
-    pub(crate) output_bytes: usize,
-}
-
 impl Instance {
     /// Makes the instance and runs its start functions.
     ///
@@ -96,29 +89,27 @@ impl Instance {
     /// It broke a limit or trapped; or its functions have other types than the contract's.
     pub(crate) fn start(compiled: &Arc<Compiled>, setup: &Setup) -> Result<Self, Wrong> {
         let log = setup.log.clone().map_or_else(LogBook::silent, LogBook::new);
-        let state = HostState::new(setup.limits.memory_bytes, log, setup.token.clone());
-        let mut store = Store::new(&compiled.sandbox.engine, state);
-        store.data_mut().lookups = setup.lookups.clone();
-        store.limiter(|state| state);
-        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().at_tick()));
-        let budget = Budget { deadline: setup.limits.open_deadline, output_bytes: Limits::TEXT_BYTES };
-        let (started, _) = guarded(compiled, &mut store, budget, |store| compiled.pre.instantiate(store));
+        let mut state = HostState::new(&setup.limits, log, setup.token.clone());
+        state.lookups = setup.lookups.clone();
+        let mut guard = Guard::new(&compiled.sandbox, state);
+        let budget = Budget { deadline: setup.limits.open_deadline, output: Limits::TEXT };
+        let (started, _) = guard.run(budget, |store| compiled.pre.instantiate(store));
         // what wasmtime refuses before any code has run is no answer of the rule's
         let refused =
             |wrong| if let Wrong::Answer(text) = wrong { Wrong::Start(format!("was refused: {text}")) } else { wrong };
         let instance = started.map_err(refused)?;
         let exports = &compiled.exports;
-        let describe = typed(&instance, &mut store, &exports.describe)?;
-        let open = typed(&instance, &mut store, &exports.open)?;
-        let calls = Calls::find(&instance, &mut store, compiled)?;
+        let describe = typed(&instance, guard.store(), &exports.describe)?;
+        let open = typed(&instance, guard.store(), &exports.open)?;
+        let calls = Calls::find(&instance, guard.store(), compiled)?;
         let open_deadline = setup.limits.open_deadline;
-        Ok(Self { store, compiled: compiled.clone(), describe, open, calls, open_deadline })
+        Ok(Self { guard, describe, open, calls, open_deadline })
     }
 
     pub(crate) fn describe(&mut self) -> Result<DescriptionOut, Wrong> {
         let describe = self.describe;
         let budget = self.text_budget();
-        self.run(budget, |store| describe.call(store, ())).0.map(|(description,)| description)
+        self.guard.run(budget, |store| describe.call(store, ())).0.map(|(description,)| description)
     }
 
     /// # Errors
@@ -130,7 +121,7 @@ impl Instance {
     ) -> Result<Result<SignatureOut, Vec<FindingOut>>, Wrong> {
         let open: Open<'_> = self.open;
         let budget = self.text_budget();
-        self.run(budget, |store| open.call(store, (config, inputs))).0.map(|(result,)| result)
+        self.guard.run(budget, |store| open.call(store, (config, inputs))).0.map(|(result,)| result)
     }
 
     /// Calls a validator or transformer. A validator returns no columns.
@@ -144,11 +135,12 @@ impl Instance {
         match self.calls {
             Calls::Validate(check) => {
                 let check: Check<'_> = check;
-                self.run(budget, |store| check.call(store, (batch,)).map(|(rejections,)| (rejections, Vec::new())))
+                self.guard
+                    .run(budget, |store| check.call(store, (batch,)).map(|(rejections,)| (rejections, Vec::new())))
             }
             Calls::Transform(apply) => {
                 let apply: Apply<'_> = apply;
-                self.run(budget, |store| {
+                self.guard.run(budget, |store| {
                     apply.call(store, (batch,)).map(|(changes,)| (changes.rejections, changes.columns))
                 })
             }
@@ -165,7 +157,7 @@ impl Instance {
     ) -> (Result<Vec<ColumnOut>, Wrong>, Duration) {
         let Calls::Aggregate { fold, .. } = self.calls else { return (Err(not_a("fold")), Duration::ZERO) };
         let fold: FoldRows<'_> = fold;
-        self.run(budget, |store| fold.call(store, (partials, batch, groups, count)).map(|(partials,)| partials))
+        self.guard.run(budget, |store| fold.call(store, (partials, batch, groups, count)).map(|(partials,)| partials))
     }
 
     pub(crate) fn merge(
@@ -176,7 +168,7 @@ impl Instance {
     ) -> (Result<Vec<ColumnOut>, Wrong>, Duration) {
         let Calls::Aggregate { merge, .. } = self.calls else { return (Err(not_a("fold")), Duration::ZERO) };
         let merge: Merge<'_> = merge;
-        self.run(budget, |store| merge.call(store, (partials, groups, count)).map(|(partials,)| partials))
+        self.guard.run(budget, |store| merge.call(store, (partials, groups, count)).map(|(partials,)| partials))
     }
 
     pub(crate) fn finish(
@@ -186,19 +178,11 @@ impl Instance {
     ) -> (Result<Vec<ColumnOut>, Wrong>, Duration) {
         let Calls::Aggregate { finish, .. } = self.calls else { return (Err(not_a("fold")), Duration::ZERO) };
         let finish: Finish<'_> = finish;
-        self.run(budget, |store| finish.call(store, (partials,)).map(|(columns,)| columns))
+        self.guard.run(budget, |store| finish.call(store, (partials,)).map(|(columns,)| columns))
     }
 
     fn text_budget(&self) -> Budget {
-        Budget { deadline: self.open_deadline, output_bytes: Limits::TEXT_BYTES }
-    }
-
-    fn run<R>(
-        &mut self,
-        budget: Budget,
-        call: impl FnOnce(&mut Store<HostState>) -> Result<R>,
-    ) -> (Result<R, Wrong>, Duration) {
-        guarded(&self.compiled, &mut self.store, budget, call)
+        Budget { deadline: self.open_deadline, output: Limits::TEXT }
     }
 }
 
@@ -241,21 +225,4 @@ where
         Wrong::Start(format!("has a function of another type than the contract's: {text}"))
     };
     instance.get_typed_func(store, index).map_err(wrong)
-}
-
-/// Runs code of the rule within its limits. Returns the processor time that it took, too.
-fn guarded<R>(
-    compiled: &Compiled,
-    store: &mut Store<HostState>,
-    budget: Budget,
-    call: impl FnOnce(&mut Store<HostState>) -> Result<R>,
-) -> (Result<R, Wrong>, Duration) {
-    let _ticking = compiled.sandbox.ticker.hold();
-    store.set_hostcall_fuel(budget.output_bytes);
-    store.set_epoch_deadline(1);
-    store.data_mut().begin(budget.deadline);
-    let result = call(store);
-    let spent = store.data_mut().end();
-    let tripped = store.data_mut().tripped.take();
-    (result.map_err(|error| Wrong::of(&error, tripped, budget.output_bytes)), spent)
 }

@@ -5,21 +5,19 @@ use crate::wire::WireLevel;
 use std::sync::Arc;
 use tracing::{debug, error, info, warn};
 
-/// Lines of one rule for one batch.
-const LINES: usize = 100;
-
-/// Bytes of one rule for one batch.
-const BYTES: usize = 10 << 10;
-
 /// Characters of one line.
 const LINE_CHARS: usize = 1000;
 
-/// Who speaks: the fields of every line.
+/// Who speaks: the fields of every line, and how much it may say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Speaker {
     pub(crate) dataset: String,
     pub(crate) step: String,
     pub(crate) rule: String,
+    /// Lines of one call.
+    pub(crate) max_lines: usize,
+    /// Bytes of one call.
+    pub(crate) max_bytes: usize,
 }
 
 /// Writes the lines of one instance and counts what goes beyond the limits. Lines go to `tracing` with target
@@ -44,13 +42,13 @@ impl LogBook {
     /// One line of the rule.
     pub(crate) fn write(&mut self, level: WireLevel, message: &str) {
         let Some(speaker) = self.speaker.as_deref() else { return };
-        if self.lines >= LINES || self.bytes + message.len() > BYTES {
+        if self.lines >= speaker.max_lines || self.bytes.saturating_add(message.len()) > speaker.max_bytes {
             self.dropped += 1;
             return;
         }
         self.lines += 1;
         self.bytes += message.len();
-        let Speaker { dataset, step, rule } = speaker;
+        let Speaker { dataset, step, rule, .. } = speaker;
         let line = clean_line(message, LINE_CHARS);
         match level {
             WireLevel::Debug => debug!(target: "sluice::rule", %rule, %step, %dataset, "{line}"),
@@ -62,10 +60,11 @@ impl LogBook {
 
     /// The call is over: says how many lines were dropped and begins anew.
     pub(crate) fn close_call(&mut self) {
-        if let (true, Some(Speaker { dataset, step, rule })) = (self.dropped > 0, self.speaker.as_deref()) {
-            let dropped = self.dropped;
+        if let (true, Some(speaker)) = (self.dropped > 0, self.speaker.as_deref()) {
+            let (Speaker { dataset, step, rule, max_lines, max_bytes }, dropped) = (speaker, self.dropped);
             warn!(target: "sluice::rule", %rule, %step, %dataset, dropped,
-                "{dropped} log lines dropped; a rule may write {LINES} lines and {BYTES} bytes a batch");
+                "{dropped} log lines dropped; its step allows {max_lines} lines and {max_bytes} bytes a batch, raise \
+                 `log_lines` or `log_bytes` under `limits` or let it say less");
         }
         (self.lines, self.bytes, self.dropped) = (0, 0, 0);
     }

@@ -78,7 +78,13 @@ fn check_grants(compiled: &Compiled, config: &StepConfig) -> Result<(), Vec<Stri
 }
 
 fn setup(id: &RuleId, compiled: &Compiled, config: &StepConfig) -> Setup {
-    let speaker = Speaker { dataset: config.dataset.clone(), step: config.label.clone(), rule: id.to_string() };
+    let speaker = Speaker {
+        dataset: config.dataset.clone(),
+        step: config.label.clone(),
+        rule: id.to_string(),
+        max_lines: config.limits.log_lines,
+        max_bytes: config.limits.log_bytes,
+    };
     let key = config.token_key.clone().filter(|_| compiled.imports.contains(&Capability::Token));
     let looks_up = compiled.imports.contains(&Capability::Lookup);
     let lookups = if looks_up { Lookups::new(&config.lookups) } else { Lookups::default() };

@@ -2,6 +2,7 @@
 
 use crate::cpu_time::thread_cpu_time;
 use crate::failure::Wrong;
+use crate::limits::Limits;
 use crate::log::LogBook;
 use crate::lookup::Lookups;
 use crate::token::Pseudonyms;
@@ -22,10 +23,13 @@ pub(crate) const CORE_INSTANCES: usize = 8;
 /// Bytes that an element of a table takes on the host.
 const TABLE_ELEMENT: usize = size_of::<usize>();
 
-/// State of one store.
-pub(crate) struct HostState {
+/// State of one store. Public only because [`Guard`](crate::Guard) is.
+#[doc(hidden)]
+pub struct HostState {
     memory_cap: usize,
     memory_used: usize,
+    table_cap: usize,
+    table_used: usize,
     clock: CallClock,
     /// Set by the limit that stopped the rule.
     pub(crate) tripped: Option<Wrong>,
@@ -43,9 +47,10 @@ struct CallClock {
 }
 
 impl HostState {
-    pub(crate) fn new(memory_cap: usize, log: LogBook, token: Option<Arc<Pseudonyms>>) -> Self {
+    pub(crate) fn new(limits: &Limits, log: LogBook, token: Option<Arc<Pseudonyms>>) -> Self {
         let clock = CallClock { started: Duration::ZERO, budget: Duration::ZERO, in_host: Duration::ZERO };
-        Self { memory_cap, memory_used: 0, clock, tripped: None, log, token, lookups: Lookups::default() }
+        let (memory_cap, table_cap) = (limits.memory_bytes, limits.table_elements);
+        Self { memory_cap, memory_used: 0, table_cap, table_used: 0, clock, tripped: None, log, token, lookups: Lookups::default() }
     }
 
     /// A call begins.
@@ -103,6 +108,12 @@ impl HostState {
         self.tripped = Some(Wrong::Memory { asked, cap: self.memory_cap });
         bail!("memory cap reached")
     }
+
+    /// The same for tables.
+    fn out_of_table(&mut self, asked: usize) -> Result<bool> {
+        self.tripped = Some(Wrong::Table { asked, cap: self.table_cap });
+        bail!("table cap reached")
+    }
 }
 
 impl ResourceLimiter for HostState {
@@ -118,15 +129,17 @@ impl ResourceLimiter for HostState {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        let bytes = desired.saturating_mul(TABLE_ELEMENT);
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return self.out_of_memory(bytes);
+        let by = desired.saturating_sub(current);
+        let used = self.table_used.saturating_add(by);
+        if used > self.table_cap || maximum.is_some_and(|maximum| desired > maximum) {
+            return self.out_of_table(used);
         }
-        self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT), bytes)
+        self.table_used = used;
+        self.grow(by.saturating_mul(TABLE_ELEMENT), desired.saturating_mul(TABLE_ELEMENT))
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
-        self.out_of_memory(self.memory_used).map(drop)
+        self.out_of_table(self.table_used).map(drop)
     }
 
     fn instances(&self) -> usize {
@@ -147,7 +160,7 @@ mod tests {
     use super::*;
 
     fn state(cap: usize) -> HostState {
-        HostState::new(cap, LogBook::silent(), None)
+        HostState::new(&Limits { memory_bytes: cap, ..Limits::default() }, LogBook::silent(), None)
     }
 
     #[test]
@@ -162,6 +175,15 @@ mod tests {
     #[test]
     fn growth_beyond_the_memorys_own_maximum_stops_the_rule_too() {
         assert!(state(1 << 20).memory_growing(0, 1 << 17, Some(1 << 16)).is_err());
+    }
+
+    #[test]
+    fn the_elements_of_all_tables_count_together() {
+        let mut state = state(1 << 20);
+        assert!(state.table_growing(0, 6_000, None).unwrap());
+        assert!(state.table_growing(0, 4_000, None).unwrap());
+        assert!(state.table_growing(4_000, 4_001, None).is_err());
+        assert_eq!(state.tripped, Some(Wrong::Table { asked: 10_001, cap: 10_000 }));
     }
 
     #[test]

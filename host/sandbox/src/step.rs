@@ -1,7 +1,8 @@
 //! The ports: a rule as one worker calls it.
 
 use crate::failure::Wrong;
-use crate::instance::{Budget, Instance};
+use crate::guard::Budget;
+use crate::instance::Instance;
 use crate::lift::{self, Expected};
 use crate::lower::Lowered;
 use crate::plan::Plan;
@@ -69,7 +70,7 @@ impl Renewed {
     }
 
     fn budget(&self, input_bytes: usize, deadline: Duration) -> Budget {
-        Budget { deadline, output_bytes: self.plan.limits().output_for(input_bytes) }
+        Budget { deadline, output: self.plan.limits().output_for(input_bytes) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod aws;
 mod check;
+pub(crate) mod compile_rule;
 mod ddl;
 mod load;
 mod plugin;
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode> {
             println!("{}", sluice_manifest::json_schema());
             Ok(ExitCode::SUCCESS)
         }
+        Command::CompileRule => compile_rule::compile_rule(),
     }
 }
 

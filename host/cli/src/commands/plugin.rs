@@ -1,6 +1,7 @@
 //! `sluice plugin`: build and inspect rules.
 
 use crate::args::PluginCommand;
+use crate::commands::compile_rule::compiler;
 use crate::exit::FINDINGS;
 use crate::{guest_build, registry};
 use anyhow::{Context, Result};
@@ -31,7 +32,7 @@ fn build(path: &Path, out: Option<&Path>) -> Result<ExitCode> {
 
 fn inspect(file: &Path, json: bool) -> Result<ExitCode> {
     let bytes = std::fs::read(file).with_context(|| format!("{}", file.display()))?;
-    let inspection = Sandbox::new(SandboxConfig::default())?.inspect(&bytes);
+    let inspection = Sandbox::new(SandboxConfig { compiler: compiler()?, ..SandboxConfig::default() })?.inspect(&bytes);
     if json {
         println!("{}", serde_json::to_string_pretty(&inspection).context("the inspection")?);
     } else {

@@ -51,7 +51,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("wild_pointer", "list pointer/length out of bounds of memory"),
 ];
 
-/// Attacks whose answer is over the limit of 1 MiB plus four times the input.
+/// Attacks whose answer is over the limit of 1 MiB plus sixteen times the input.
 const OVERSIZE: [&str; 2] = ["huge", "huge_rejections"];
 
 /// What is strange and yet allowed.
@@ -75,8 +75,15 @@ fn an_answer_over_its_limit_is_not_even_copied() {
         assert_eq!(failure.cause, Cause::Answer);
         assert!(failure.detail.contains("its answer on a batch of 10 rows is over its limit of"), "{}", failure.detail);
     }
+    let failure = call(&mut *open(transformer(), config("huge")).step().unwrap()).unwrap_err();
+    let says = "16 times what went in and 1 MiB; raise `output_ratio` under `limits` or let it return less";
+    assert!(failure.detail.ends_with(says), "{}", failure.detail);
+    let mut narrow = config("huge");
+    narrow.limits.output_bytes = 1000;
+    let failure = call(&mut *open(transformer(), narrow).step().unwrap()).unwrap_err();
+    assert!(failure.detail.contains("over its limit of 1000 bytes; raise `output` under"), "{}", failure.detail);
     let mut roomy = config("huge_rejections");
-    roomy.limits.output_bytes = Some(32 << 20);
+    roomy.limits.output_ratio = 1_000_000;
     let failure = call(&mut *open(transformer(), roomy).step().unwrap());
     assert_eq!(failure.unwrap().rejections.len(), 1 << 20);
 }

@@ -3,11 +3,12 @@
 use crate::guests::{ROWS, call, config, open, sandbox, texts, transformer};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use sluice_ports::{Cause, StepFailure};
+use arrow_array::types::Int64Type;
+use sluice_ports::{Cause, Step, StepFailure};
 use std::time::{Duration, Instant};
 
 /// Attacks tested here, in `logs` and in `tokens`.
-pub(crate) const TESTED: [&str; 18] = [
+pub(crate) const TESTED: [&str; 19] = [
     "honest",
     "echo",
     "loop",
@@ -17,6 +18,7 @@ pub(crate) const TESTED: [&str; 18] = [
     "recurse",
     "poison_loop",
     "poison_trap",
+    "count",
     "log_flood",
     "log_long",
     "log_escape",
@@ -99,6 +101,16 @@ fn only_the_batch_with_the_poison_row_fails() {
             assert_eq!((upper.value(0), upper.value(1), upper.is_null(2)), ("FINE", "ALSO FINE", true));
         }
     }
+}
+
+#[test]
+fn what_a_rule_remembers_shows_when_a_fresh_instance_gets_the_same_batch() {
+    let plan = open(transformer(), config("count"));
+    let first = |step: &mut dyn Step| call(step).unwrap().columns[0].as_primitive::<Int64Type>().value(0);
+    let mut step = plan.step().unwrap();
+    assert_eq!((0..3).map(|_| first(&mut *step)).collect::<Vec<_>>(), [0, 1, 2]);
+    // so a run of the batch on another instance tells on it
+    assert_eq!(first(&mut *plan.step().unwrap()), 0);
 }
 
 #[test]

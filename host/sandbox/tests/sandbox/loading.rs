@@ -1,19 +1,15 @@
 //! Files that are no rules, and compiled code on disk.
 
 use crate::guests::{module, sandbox, transformer};
-use crate::wat::{self, rule};
+use crate::wat::{self, rule, text};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use sluice_ports::RuleKind;
-use sluice_sandbox::{Capability, FileKind, Sandbox, SandboxConfig, World};
+use sluice_sandbox::{Capability, FileKind, LoadLimits, Sandbox, SandboxConfig, World};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-
-fn text(source: &str) -> Vec<u8> {
-    ::wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"))
-}
 
 #[test]
 fn files_that_are_no_rules_are_refused_with_the_way_out() {
@@ -71,8 +67,8 @@ fn a_capability_of_another_shape_is_refused() {
 
 #[test]
 fn a_file_over_the_limit_is_refused_before_it_is_read() {
-    let small = Sandbox::new(SandboxConfig { component_bytes: 1000, ..SandboxConfig::default() }).unwrap();
-    let error = small.load(&[0; 1001]).unwrap_err().to_string();
+    let small = LoadLimits { component_bytes: 1000, ..LoadLimits::default() };
+    let error = sandbox().load_within(&[0; 1001], &small).unwrap_err().to_string();
     assert!(error.starts_with("it has 1001 bytes and a rule may have 1000"), "{error}");
 }
 

@@ -2,6 +2,7 @@
 
 use crate::guests::{call, config, open, transformer};
 use sluice_ports::Cause;
+use sluice_sandbox::StepConfig;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
@@ -45,9 +46,13 @@ impl Visit for Line {
 }
 
 fn lines_of(attack: &str, calls: usize) -> (Vec<String>, Option<Cause>) {
+    lines_within(config(attack), calls)
+}
+
+fn lines_within(config: StepConfig, calls: usize) -> (Vec<String>, Option<Cause>) {
     let kept = Kept::default();
     let failure = tracing::subscriber::with_default(kept.clone(), || {
-        let mut step = open(transformer(), config(attack)).step().unwrap();
+        let mut step = open(transformer(), config).step().unwrap();
         (0..calls).filter_map(|_| call(&mut *step).err()).map(|failure| failure.cause).next()
     });
     let lines = kept.0.lock().unwrap().clone();
@@ -63,6 +68,26 @@ fn a_flood_is_cut_and_counted_for_each_batch() {
         assert!(batch[0].contains("rule=hostile-transformer@0.1.0 step=mask dataset=tests"), "{}", batch[0]);
         assert!(batch[100].starts_with("WARN") && batch[100].contains("400 log lines dropped"), "{}", batch[100]);
     }
+}
+
+#[test]
+fn a_step_says_how_many_lines_and_bytes_a_rule_may_write() {
+    let mut few = config("log_flood");
+    few.limits.log_lines = 3;
+    let (lines, _) = lines_within(few, 1);
+    assert_eq!(lines.len(), 4);
+    assert!(
+        lines[3].contains("497 log lines dropped; its step allows 3 lines and 10240 bytes a batch"),
+        "{}",
+        lines[3]
+    );
+    let mut short = config("log_flood");
+    // `line 0` has six bytes
+    short.limits.log_bytes = 20;
+    assert_eq!(lines_within(short, 1).0.len(), 4);
+    let mut mute = config("log_flood");
+    mute.limits.log_lines = 0;
+    assert!(lines_within(mute, 1).0[0].contains("500 log lines dropped"));
 }
 
 #[test]

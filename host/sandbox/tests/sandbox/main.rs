@@ -2,7 +2,9 @@
 //! lives on.
 
 mod answers;
+mod compiling;
 mod crashes;
+mod files;
 mod folds;
 mod guests;
 mod loading;
@@ -11,5 +13,6 @@ mod lookups;
 mod openings;
 mod released;
 mod round_trip;
+mod table;
 mod tokens;
 mod wat;

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 const RULE: &str = include_str!("../../../../tests/guests/wat/rule.wat");
 
+/// A module or component written as text.
+pub(crate) fn text(source: &str) -> Vec<u8> {
+    wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The rule with each `;; MARK` replaced by text.
 pub(crate) fn rule(changes: &[(&str, &str)]) -> Vec<u8> {
     let mut text = RULE.to_owned();
@@ -16,7 +21,7 @@ pub(crate) fn rule(changes: &[(&str, &str)]) -> Vec<u8> {
         assert!(text.contains(&mark), "no mark {mark}");
         text = text.replace(&mark, &format!("{change}\n"));
     }
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
+    self::text(&text)
 }
 
 /// The rule reads nothing and writes nothing.
@@ -54,7 +59,7 @@ fn what_goes_wrong_before_it_says_what_it_is_refuses_the_file() {
         (start(LOOP), "deadline of 2000 ms passed while it was asked what it is"),
         (start("unreachable"), "trapped while it was asked what it is: wasm `unreachable`"),
         (start("(drop (memory.grow (i32.const 2000)))"), "its cap is 64 MiB"),
-        (start("(drop (table.grow $table (ref.null func) (i32.const 100000)))"), "of memory while it was asked"),
+        (start("(drop (table.grow $table (ref.null func) (i32.const 100000)))"), "asked for 100004 elements of tables"),
         (start("(call $deep)"), "call stack exhausted"),
         (describe(LOOP), "deadline of 2000 ms passed"),
         (describe("(return (i32.const -4))"), "malformed answer"),
@@ -101,6 +106,11 @@ fn what_goes_wrong_in_a_call_is_told_apart() {
         (check("(call $deep)"), Cause::Trap, "call stack exhausted"),
         (check("(call_indirect $table (i32.const 5))"), Cause::Trap, "undefined element"),
         (check("(drop (memory.grow (i32.const 1)))"), Cause::Memory, "asked for 64 MiB"),
+        (
+            check("(drop (table.grow $table (ref.null func) (i32.const 9997)))"),
+            Cause::Memory,
+            "asked for 10001 elements of tables on a batch of 3 rows; it may have 10000, raise `table_elements` under",
+        ),
         (check("(return (i32.const -4))"), Cause::Answer, "malformed answer on a batch of 3 rows: "),
         (
             check("(i32.store (i32.const 2052) (i32.const -1))"),
@@ -140,6 +150,16 @@ fn what_the_host_lays_into_its_memory_is_guarded_too() {
         let error = component.open(config).map(drop).expect_err(change).to_string();
         assert!(error.contains(says), "{change}: {error}");
     }
+}
+
+#[test]
+fn a_step_says_how_many_elements_tables_may_have() {
+    let component = sandbox().load(&rule(&[("MORE", "(table 15000 funcref)")])).unwrap();
+    let error = component.open(config()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("asked for 15004 elements of tables while it was opened"), "{error}");
+    let mut roomy = config();
+    roomy.limits.table_elements = 15_004;
+    assert!(component.open(roomy).unwrap().step().unwrap().call(1, &[]).is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::bindings::sluice::rules::types::{Batch, Column, Values, VarBytes};
 use crate::bindings::sluice::rules::{log, token};
 use crate::{Attack, Changes, changes, letters, one, rows_of};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 pub(crate) const ATTACKS: &[Attack] = &[
     Attack { name: "honest", outputs: &["text"], apply: honest },
@@ -16,6 +17,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack { name: "stack", outputs: &["text"], apply: stack },
     Attack { name: "poison_loop", outputs: &["text"], apply: |batch| on_poison(batch, || drop(spin())) },
     Attack { name: "poison_trap", outputs: &["text"], apply: |batch| on_poison(batch, || panic!("poison")) },
+    Attack { name: "count", outputs: &["number"], apply: count },
     Attack { name: "log_flood", outputs: &["text"], apply: log_flood },
     Attack { name: "log_long", outputs: &["text"], apply: log_long },
     Attack { name: "log_escape", outputs: &["text"], apply: log_escape },
@@ -77,6 +79,12 @@ fn on_poison(batch: Batch, bad: fn()) -> Changes {
         bad();
     }
     honest(batch)
+}
+
+/// Remembers how many batches it has seen, and lets what it returns depend on it.
+fn count(batch: Batch) -> Changes {
+    static SEEN: AtomicI64 = AtomicI64::new(0);
+    one(Values::Int64(vec![SEEN.fetch_add(1, Ordering::Relaxed); batch.rows as usize]))
 }
 
 fn log_flood(batch: Batch) -> Changes {
