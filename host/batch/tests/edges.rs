@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate of the host may import of ours. `sluice` is the composition root and may import everything.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("sluice-batch", &[]),
     ("sluice-ports", &["sluice-batch"]),
     ("sluice-manifest", &["sluice-batch", "sluice-ports"]),
@@ -15,6 +15,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("sluice-local", &["sluice-batch", "sluice-ports"]),
     ("sluice-sql", &["sluice-batch", "sluice-ports"]),
     ("sluice-aws", &["sluice-batch", "sluice-ports"]),
+    ("sluice-guard", &[]),
     ("sluice-features", &[]),
     ("sluice-flow", &["sluice-batch", "sluice-ports", "sluice-manifest", "sluice-formats"]),
     (
@@ -28,6 +29,7 @@ const EDGES: [(&str, &[&str]); 11] = [
             "sluice-local",
             "sluice-sql",
             "sluice-aws",
+            "sluice-guard",
             "sluice-features",
             "sluice-flow",
         ],
