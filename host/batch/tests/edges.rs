@@ -16,6 +16,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("sluice-registry", &["sluice-batch", "sluice-ports"]),
     ("sluice-sql", &["sluice-batch", "sluice-ports"]),
     ("sluice-aws", &["sluice-batch", "sluice-ports"]),
+    ("sluice-guard", &[]),
     ("sluice-features", &[]),
     ("sluice-flow", &["sluice-batch", "sluice-ports", "sluice-manifest", "sluice-formats"]),
     (
@@ -30,6 +31,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "sluice-registry",
             "sluice-sql",
             "sluice-aws",
+            "sluice-guard",
             "sluice-features",
             "sluice-flow",
         ],
