@@ -33,7 +33,10 @@ pub(crate) enum Command {
     /// What a pipeline needs of an AWS account, and whether it is there.
     #[command(subcommand)]
     Aws(AwsCommand),
-    /// Build and inspect rules.
+    /// Show which rules a pipeline runs by, and bring others into use.
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Build, publish and inspect rules.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Print the JSON Schema of manifests, for editors.
@@ -44,7 +47,7 @@ pub(crate) enum Command {
 }
 
 /// Which pipeline.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PipelineArgs {
     /// A pipeline's folder, or its manifest file.
     pub(crate) pipeline: PathBuf,
@@ -181,6 +184,62 @@ pub(crate) struct ReplayArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Show each rule with its digest and the verdict on it, and what a running host works by.
+    Show(RulesShowArgs),
+    /// Admit and pin the newest rules and the manifest as it stands, and wait until every worker of the running host works
+    /// by them.
+    Apply(RulesApplyArgs),
+    /// Go back to the version that was in use before. Later segments are its own; `sluice replay` repairs earlier ones.
+    Rollback(RollbackArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RulesShowArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Folder of the lake.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RulesApplyArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Folder of the lake.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Seconds to wait for the running host.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
+    /// End with one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The version to go back to; default: the one in use before.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<String>,
+    /// Folder of the lake.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Seconds to wait for the running host.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
+    /// End with one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum AwsCommand {
     /// Print the roles and resources that a pipeline needs.
     Plan {
@@ -209,6 +268,55 @@ pub(crate) enum PluginCommand {
         /// Where the component goes; default: the folder `registry` beside the package, as NAME/VERSION.wasm.
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Put a version of a rule into a registry, with its test cases. A version never changes.
+    Publish {
+        /// A rule's package, which is built, or a component.
+        path: PathBuf,
+        /// The registry; default for a package: the folder `registry` beside it.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Folder of test cases; default for a package: the folder `cases` in it.
+        #[arg(long, value_name = "DIR")]
+        cases: Option<PathBuf>,
+        /// Sign with this private key, as `keygen` makes it.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Who publishes it, for the record.
+        #[arg(long, value_name = "TEXT")]
+        publisher: Option<String>,
+    },
+    /// Vouch for a version of a rule that is in a registry.
+    Sign {
+        /// Which rule and version.
+        #[arg(value_name = "NAME@VERSION")]
+        rule: String,
+        /// The private key, as `keygen` makes it.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The registry.
+        #[arg(long, value_name = "DIR")]
+        registry: PathBuf,
+    },
+    /// Check that a version is as it was published, and who vouches for it.
+    Verify {
+        /// Which rule and version.
+        #[arg(value_name = "NAME@VERSION")]
+        rule: String,
+        /// The registry.
+        #[arg(long, value_name = "DIR")]
+        registry: PathBuf,
+        /// A public key: one of those given must have signed. May stand several times.
+        #[arg(long, value_name = "KEY")]
+        trust: Vec<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key to sign rules with: the private key into a new file, the public one onto standard output.
+    Keygen {
+        /// Where the private key goes. It is never written over.
+        file: PathBuf,
     },
     /// Show what a rule is, what it imports, and how large it is.
     Inspect {

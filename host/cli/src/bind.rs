@@ -2,22 +2,29 @@
 //!
 //! What can be found without running is found here, all of it at once: the manifest's own findings first; if there are
 //! none, rules that are missing, do not fit their columns, refuse their configuration, or want what is not granted.
+//!
+//! A [`Workshop`] lives as long as the process and binds one version of a pipeline after the other; [`Bound`] is one of
+//! them.
+
+mod binder;
 
 use crate::args::PipelineArgs;
 use crate::commands::compile_rule::compiler;
 use crate::exit::Found;
-use crate::key;
 use crate::registry::Registry;
 use anyhow::{Context, Result, bail};
-use sluice_batch::Field;
-use sluice_flow::{BoundStep, Pipeline, arriving};
-use sluice_manifest::{Checked, Environment, Findings, LoadError, Owner, Place, Plan, RuleUse, StepWhat};
-use sluice_ports::{RulePlan, Signature};
-use sluice_sandbox::{Component, Limits, OpenError, Sandbox, SandboxConfig, StepConfig, TokenKey};
-use sluice_sql::SqlCheck;
+use binder::Binder;
+use sluice_flow::Pipeline;
+use sluice_manifest::{Checked, Environment, Findings, LoadError, Plan, StepWhat};
+use sluice_ports::RulePlan;
+use sluice_registry::{Artefact, Lock, RuleVersion};
+use sluice_sandbox::{Component, LoadLimits, Sandbox, SandboxConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// Steps that a pipeline may have more than its first version had, while it runs.
+const SPARE_STEPS: usize = 8;
 
 /// What a pipeline is bound for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +35,75 @@ pub(crate) enum Purpose {
     Run { threads: usize },
 }
 
+/// Where rules are found by what a manifest says of them.
+pub(crate) trait Rules {
+    /// What a name and a range of versions stand for.
+    fn find(&self, name: &str, range: &str) -> Result<Artefact>;
+}
+
+/// A rule as a step uses it.
+#[derive(Debug, Clone)]
+pub(crate) struct Used {
+    /// Label of the step, or `gold NAME`.
+    pub(crate) label: String,
+    /// Range of versions, as the manifest writes it.
+    pub(crate) range: String,
+    pub(crate) artefact: Arc<Artefact>,
+}
+
 /// A manifest with its rules opened.
 pub(crate) struct Bound {
     pub(crate) checked: Checked,
     pub(crate) environment: Environment,
     pub(crate) pipeline: Arc<Pipeline>,
+    /// Its rules: of the steps in order, then of the golds.
+    pub(crate) rules: Vec<Used>,
+    pub(crate) workshop: Arc<Workshop>,
+}
+
+/// What is done to every version besides what its manifest says, for where it runs.
+type Finish = Arc<dyn Fn(&Plan, Pipeline) -> Pipeline + Send + Sync>;
+
+/// Binds versions of one pipeline.
+pub(crate) struct Workshop {
+    args: PipelineArgs,
+    batch_rows: Option<u32>,
+    sandbox: Sandbox,
+    workers: usize,
+    build: String,
+    finish: Mutex<Option<Finish>>,
+    /// Rules that were loaded, by digest.
+    components: Mutex<BTreeMap<String, Component>>,
+}
+
+/// Why a manifest could not be bound.
+pub(crate) enum Unbound {
+    Findings(Box<Findings>),
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Unbound {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Unbound {
+    /// As one text.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Findings(findings) => findings.to_string(),
+            Self::Failed(error) => crate::exit::chain(error),
+        }
+    }
+
+    /// Shows findings, and gives what the process ends with.
+    pub(crate) fn shown(self, json: bool) -> anyhow::Error {
+        match self {
+            Self::Findings(findings) => show(&findings, json).into(),
+            Self::Failed(error) => error,
+        }
+    }
 }
 
 /// Reads and binds a pipeline. Findings are printed (as JSON on standard output if `json`, else as lines on standard
@@ -41,31 +112,135 @@ pub(crate) struct Bound {
 /// # Errors
 /// [`Found`] where there are findings.
 pub(crate) fn bind(args: &PipelineArgs, batch_rows: Option<u32>, purpose: Purpose, json: bool) -> Result<Bound> {
-    let mut checked = match sluice_manifest::load(&args.pipeline) {
-        Ok(checked) => checked,
-        Err(LoadError::Findings(findings)) => return Err(show(&findings, json).into()),
-        Err(error) => return Err(error.into()),
-    };
-    if let Some(rows) = batch_rows {
-        checked.plan.batch.rows = rows as usize;
+    let shown = |unbound: Unbound| unbound.shown(json);
+    let checked = load(args).map_err(shown)?;
+    let workshop = Arc::new(Workshop::new(args, batch_rows, purpose, &checked.plan)?);
+    let rules = workshop.registry(&checked, BTreeSet::new())?;
+    workshop.bind(checked, &rules).map_err(shown)
+}
+
+/// The same with the newest rules within the manifest's ranges, whatever the lock file says.
+///
+/// # Errors
+/// As [`bind`].
+pub(crate) fn bind_newest(args: &PipelineArgs, json: bool) -> Result<Bound> {
+    let shown = |unbound: Unbound| unbound.shown(json);
+    let checked = load(args).map_err(shown)?;
+    let workshop = Arc::new(Workshop::new(args, None, Purpose::Check, &checked.plan)?);
+    let rules = workshop.registry(&checked, BTreeSet::new())?.unpinned();
+    workshop.bind(checked, &rules).map_err(shown)
+}
+
+fn load(args: &PipelineArgs) -> Result<Checked, Unbound> {
+    sluice_manifest::load(&args.pipeline).map_err(|error| match error {
+        LoadError::Findings(findings) => Unbound::Findings(Box::new(findings)),
+        error => error.into(),
+    })
+}
+
+impl Workshop {
+    fn new(args: &PipelineArgs, batch_rows: Option<u32>, purpose: Purpose, plan: &Plan) -> Result<Self> {
+        let workers = match purpose {
+            Purpose::Check => 1,
+            Purpose::Run { threads } => threads,
+        };
+        let sandbox = Sandbox::new(SandboxConfig {
+            cache_dir: cache_dir(),
+            workers,
+            steps: plan.steps.len() + plan.gold.len() + SPARE_STEPS,
+            compiler: compiler()?,
+            ..SandboxConfig::default()
+        })?;
+        Ok(Self {
+            args: args.clone(),
+            batch_rows,
+            sandbox,
+            workers,
+            build: build_digest()?,
+            finish: Mutex::default(),
+            components: Mutex::default(),
+        })
     }
-    let known: Vec<&str> = checked.environments.iter().map(|environment| environment.name.as_str()).collect();
-    let environment = checked.environment(&args.env).cloned();
-    let environment = environment.with_context(|| {
-        format!("{}: no environment `{}`; known: {}", checked.file.display(), args.env, known.join(", "))
-    })?;
-    let token = key::load(&checked)?.map(|key| TokenKey::new(&key)).transpose()?;
-    let rules = args.rules.clone().or_else(|| checked.rules_path.clone());
-    let mut binder = Binder::new(&checked, rules, token.clone(), purpose)?;
-    let steps = binder.steps();
-    let golds = binder.golds();
-    let findings = binder.findings;
-    if !findings.is_empty() {
-        return Err(show(&findings, json).into());
+
+    /// From now on this is done to every version that is bound.
+    pub(crate) fn finish_with(&self, finish: impl Fn(&Plan, Pipeline) -> Pipeline + Send + Sync + 'static) {
+        *self.finish.lock().expect("no holder panics") = Some(Arc::new(finish));
     }
-    let plan = checked.plan.clone();
-    let pipeline = Pipeline::new(plan, steps, golds, build_digest()?, token.map(|token| token.id()))?;
-    Ok(Bound { checked, environment, pipeline: Arc::new(pipeline) })
+
+    /// The manifest's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        sluice_manifest::manifest_file(&self.args.pipeline)
+    }
+
+    /// The manifest as it stands now.
+    pub(crate) fn load(&self) -> Result<Checked, Unbound> {
+        load(&self.args)
+    }
+
+    /// The folder of rules of a manifest, with the lock file beside it. Packages are built. Of versions that are not pinned,
+    /// those in `passed_over` are.
+    pub(crate) fn registry(&self, checked: &Checked, passed_over: BTreeSet<RuleVersion>) -> Result<Registry> {
+        let names = rule_names(&checked.plan);
+        let lock = Lock::read(&Lock::beside(&checked.file))?;
+        let registry = match self.rules_folder(checked) {
+            Some(root) => Registry::new(root, lock, passed_over),
+            None if names.is_empty() => Registry::new(PathBuf::from("."), None, passed_over),
+            None => bail!("{}: no folder of rules; name one under `rules:`", checked.file.display()),
+        };
+        registry.prepare(&names)?;
+        Ok(registry)
+    }
+
+    /// The folder of rules of a manifest: as given to the command, else as the manifest has it.
+    pub(crate) fn rules_folder(&self, checked: &Checked) -> Option<PathBuf> {
+        self.args.rules.clone().or_else(|| checked.rules_path.clone())
+    }
+
+    /// A rule, loaded; the same component is loaded once.
+    pub(crate) fn component(&self, artefact: &Artefact, limits: &LoadLimits) -> Result<Component> {
+        let there = self.components.lock().expect("no holder panics").get(&artefact.digest).cloned();
+        if let Some(component) = there.filter(|_| artefact.bytes.len() <= limits.component_bytes) {
+            return Ok(component);
+        }
+        let component = self.sandbox.load_within(&artefact.bytes, limits)?;
+        self.components.lock().expect("no holder panics").insert(artefact.digest.clone(), component.clone());
+        Ok(component)
+    }
+
+    /// Binds a version: a manifest with these rules.
+    pub(crate) fn bind(self: &Arc<Self>, mut checked: Checked, rules: &dyn Rules) -> Result<Bound, Unbound> {
+        if let Some(rows) = self.batch_rows {
+            checked.plan.batch.rows = rows as usize;
+        }
+        let known: Vec<&str> = checked.environments.iter().map(|environment| environment.name.as_str()).collect();
+        let environment = checked.environment(&self.args.env).cloned();
+        let environment = environment.with_context(|| {
+            format!("{}: no environment `{}`; known: {}", checked.file.display(), self.args.env, known.join(", "))
+        })?;
+        check_memory(&checked.plan, self.workers)?;
+        let mut binder = Binder::new(self, &checked, rules)?;
+        let (steps, golds) = (binder.steps(), binder.golds());
+        let (findings, used, token) = binder.finish();
+        if !findings.is_empty() {
+            return Err(Unbound::Findings(Box::new(findings)));
+        }
+        let plan = checked.plan.clone();
+        let pipeline = Pipeline::new(plan, steps, golds, self.build.clone(), token)?;
+        let pipeline = match self.finish.lock().expect("no holder panics").clone() {
+            Some(finish) => finish(&checked.plan, pipeline),
+            None => pipeline,
+        };
+        Ok(Bound { environment, pipeline: Arc::new(pipeline), rules: used, workshop: self.clone(), checked })
+    }
+}
+
+/// Names of the rules that a plan uses.
+pub(crate) fn rule_names(plan: &Plan) -> BTreeSet<&str> {
+    let of_steps = plan.steps.iter().filter_map(|step| match &step.what {
+        StepWhat::Rule(rule) => Some(rule.name.as_str()),
+        StepWhat::Check { .. } => None,
+    });
+    of_steps.chain(plan.gold.iter().map(|gold| gold.rule.name.as_str())).collect()
 }
 
 /// A line for each rule of a pipeline: where it stands and which it is.
@@ -93,190 +268,6 @@ fn build_digest() -> Result<String> {
     let program = std::env::current_exe().context("the path of this program")?;
     let bytes = std::fs::read(&program).with_context(|| format!("{}", program.display()))?;
     Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
-}
-
-struct Binder<'a> {
-    checked: &'a Checked,
-    sandbox: Sandbox,
-    registry: Registry,
-    token: Option<TokenKey>,
-    findings: Findings,
-    components: BTreeMap<(String, String), Component>,
-    /// Columns where the next step stands.
-    fields: Vec<Field>,
-    /// Columns of which nothing is known, since the step that writes them could not be opened.
-    unknown: BTreeSet<String>,
-}
-
-impl<'a> Binder<'a> {
-    fn new(checked: &'a Checked, rules: Option<PathBuf>, token: Option<TokenKey>, purpose: Purpose) -> Result<Self> {
-        let plan = &checked.plan;
-        let names = |what: &'a StepWhat| match what {
-            StepWhat::Rule(rule) => Some(rule.name.as_str()),
-            StepWhat::Check { .. } => None,
-        };
-        let of_steps = plan.steps.iter().filter_map(|step| names(&step.what));
-        let all: BTreeSet<&str> = of_steps.chain(plan.gold.iter().map(|gold| gold.rule.name.as_str())).collect();
-        let registry = match rules {
-            Some(root) => Registry::new(root),
-            None if all.is_empty() => Registry::new(PathBuf::from(".")),
-            None => bail!("{}: no folder of rules; name one under `rules:`", checked.file.display()),
-        };
-        registry.prepare(&all)?;
-        let workers = match purpose {
-            Purpose::Check => 1,
-            Purpose::Run { threads } => threads,
-        };
-        check_memory(plan, workers)?;
-        let sandbox = Sandbox::new(SandboxConfig {
-            cache_dir: cache_dir(),
-            workers,
-            steps: plan.steps.len() + plan.gold.len(),
-            compiler: compiler()?,
-            ..SandboxConfig::default()
-        })?;
-        Ok(Self {
-            checked,
-            sandbox,
-            registry,
-            token,
-            findings: checked.findings(),
-            components: BTreeMap::new(),
-            fields: arriving(plan),
-            unknown: BTreeSet::new(),
-        })
-    }
-
-    fn steps(&mut self) -> Vec<BoundStep> {
-        let checked = self.checked;
-        let mut steps = Vec::new();
-        for (index, step) in checked.plan.steps.iter().enumerate() {
-            let rule = match &step.what {
-                StepWhat::Rule(rule) => self.rule(Owner::Step(index), &step.label, rule),
-                StepWhat::Check { sql, reason } => self.check(index, &step.label, sql, reason),
-            };
-            match (rule, &step.what) {
-                (Some(rule), _) => {
-                    self.follow(rule.signature());
-                    steps.push(BoundStep {
-                        label: step.label.clone(),
-                        otherwise: step.otherwise,
-                        on_failure: step.on_failure,
-                        rule,
-                    });
-                }
-                (None, StepWhat::Rule(rule)) => self.unknown.extend(rule.writes.iter().cloned()),
-                (None, StepWhat::Check { .. }) => {}
-            }
-        }
-        steps
-    }
-
-    fn golds(&mut self) -> Vec<Arc<dyn RulePlan>> {
-        let checked = self.checked;
-        let golds = checked.plan.gold.iter().enumerate();
-        golds
-            .filter_map(|(index, gold)| self.rule(Owner::Gold(index), &format!("gold {}", gold.name), &gold.rule))
-            .collect()
-    }
-
-    fn rule(&mut self, owner: Owner, label: &str, rule: &RuleUse) -> Option<Arc<dyn RulePlan>> {
-        if rule.reads.iter().any(|column| self.unknown.contains(column)) {
-            return None;
-        }
-        let component = match self.component(rule) {
-            Ok(component) => component,
-            Err(error) => {
-                self.push(&Place::Rule(owner), crate::exit::chain(&error));
-                return None;
-            }
-        };
-        let description = component.description();
-        if description.kind != rule.kind {
-            let (is, wanted) = (description.kind, rule.kind);
-            self.push(&Place::Rule(owner), format!("rule `{}` is there to {is}, not to {wanted}", rule.name));
-            return None;
-        }
-        let opened = match self.step_config(label, rule) {
-            Ok(config) => component.open(config),
-            Err(error) => {
-                self.push(&Place::Rule(owner), error.to_string());
-                return None;
-            }
-        };
-        match opened {
-            Ok(plan) => return Some(plan),
-            Err(OpenError::Findings { findings, .. }) => {
-                for finding in findings {
-                    self.push(&Place::With(owner, &finding.path), finding.message);
-                }
-            }
-            Err(OpenError::Refused { problems, .. }) => {
-                for problem in problems {
-                    self.push(&Place::Rule(owner), problem);
-                }
-            }
-        }
-        None
-    }
-
-    fn component(&mut self, rule: &RuleUse) -> Result<Component> {
-        let key = (rule.name.clone(), rule.version.clone());
-        if let Some(component) = self.components.get(&key) {
-            return Ok(component.clone());
-        }
-        let (_, bytes) = self.registry.find(&rule.name, &rule.version)?;
-        let component = self.sandbox.load(&bytes)?;
-        self.components.insert(key, component.clone());
-        Ok(component)
-    }
-
-    fn step_config(&self, label: &str, rule: &RuleUse) -> Result<StepConfig> {
-        let grants = rule.grants.iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?;
-        Ok(StepConfig {
-            label: label.to_owned(),
-            dataset: self.checked.plan.dataset.clone(),
-            config: rule.config.clone(),
-            inputs: self.fields.clone(),
-            reads: rule.reads.clone(),
-            writes: rule.writes.clone(),
-            grants,
-            limits: Limits {
-                memory_bytes: rule.limits.memory_bytes,
-                deadline: rule.limits.deadline,
-                output_bytes: rule.limits.output_bytes,
-                ..Limits::default()
-            },
-            token_key: self.token.clone(),
-            lookups: Vec::new(),
-        })
-    }
-
-    fn check(&mut self, index: usize, label: &str, sql: &str, reason: &str) -> Option<Arc<dyn RulePlan>> {
-        match SqlCheck::compile(label, sql, reason, &self.fields) {
-            Ok(plan) => Some(plan),
-            Err(_) if self.unknown.iter().any(|column| sql.contains(column.as_str())) => None,
-            Err(finding) => {
-                self.push(&Place::Check(index), finding.message);
-                None
-            }
-        }
-    }
-
-    /// Brings the columns to where they stand after a step.
-    fn follow(&mut self, signature: &Signature) {
-        for output in &signature.outputs {
-            let field = Field { name: output.name.clone(), ty: output.ty, nullable: output.nullable };
-            match self.fields.iter_mut().find(|field| field.name == output.name) {
-                Some(there) => *there = field,
-                None => self.fields.push(field),
-            }
-        }
-    }
-
-    fn push(&mut self, place: &Place<'_>, message: impl Into<String>) {
-        self.findings.push(self.checked.spans.locate(place), message);
-    }
 }
 
 /// Holds what the rules of all workers may take against what this machine has.

@@ -17,6 +17,9 @@ const FENCED: u8 = 6;
 /// Input changed or broke, or the data folder belongs to another dataset.
 pub(crate) const INPUT: u8 = 7;
 
+/// A version of the rules was refused or rolled back, or a rule does not say the same twice.
+pub(crate) const VERSION: u8 = 8;
+
 /// Findings were printed already; only the code is left to be said.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} findings")]

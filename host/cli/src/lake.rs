@@ -3,15 +3,33 @@
 use anyhow::{Context, Result, bail};
 use arrow_schema::SchemaRef;
 use sluice_batch::{Commit, Layer, ObjectEntry};
-use sluice_local::Compression;
+use crate::bind::Bound;
+use sluice_local::{Compression, DirLog, DirStore};
 use sluice_manifest::Environment;
-use sluice_ports::{CommitLog, EntryKind, TableSpec};
+use sluice_ports::{CommitLog, EntryKind, ObjectStore, TableSpec};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder of the lake: as given, or the environment's, or `data/DATASET` where the command runs.
 pub(crate) fn data_dir(given: Option<&Path>, environment: &Environment, dataset: &str) -> PathBuf {
     let given = given.map(Path::to_owned).or_else(|| environment.data_dir.clone());
     given.unwrap_or_else(|| Path::new("data").join(dataset))
+}
+
+/// A lake with its log.
+pub(crate) struct Lake {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) log: Arc<dyn CommitLog>,
+}
+
+/// The lake of a pipeline in its environment.
+pub(crate) async fn open(given: Option<&Path>, bound: &Bound) -> Result<Lake> {
+    if bound.environment.aws.is_some() {
+        let account = crate::aws::Account::connect(bound).await?;
+        return Ok(Lake { store: account.store.clone(), log: Arc::new(account.log.clone()) });
+    }
+    let folder = data_dir(given, &bound.environment, &bound.checked.plan.dataset);
+    Ok(Lake { store: Arc::new(DirStore::create(&folder)?), log: Arc::new(DirLog::new(&folder)) })
 }
 
 pub(crate) fn compression(of: sluice_manifest::Compression) -> Compression {

@@ -1,7 +1,7 @@
 //! The `sluice` command: composition root of the host.
 //!
 //! Everything that knows both sides of a port is here: `bind` turns a manifest and a folder of rules into a pipeline,
-//! `commands` hold one file for each subcommand, `registry` finds and builds rules, `progress` and `report` talk to
+//! `commands` hold one file for each subcommand, `registry` finds and builds rules, `versions` brings new ones into use, `progress` and `report` talk to
 //! people, `aws` binds what a manifest says of an account. `exit` says what exit codes mean.
 
 mod args;
@@ -15,6 +15,7 @@ mod lake;
 mod progress;
 mod registry;
 mod report;
+mod versions;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -17,6 +17,15 @@ fn reasons(total: &OriginAccount) -> BTreeMap<&str, u64> {
     reasons
 }
 
+/// Personal data that the host masked, by rule and kind.
+fn masked(total: &OriginAccount) -> BTreeMap<String, u64> {
+    total.masked.iter().map(|(reject, count)| (reject.to_string(), *count)).collect()
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 1e2
+}
+
 /// One JSON object that holds the account.
 pub(crate) fn json(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, elapsed: Duration) -> Value {
     let total = summary.account.total();
@@ -35,6 +44,8 @@ pub(crate) fn json(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, e
             "late": gold.late,
             "without_event_time": gold.without_event_time,
             "fold_failed": gold.fold_failed,
+            "finish_failed": gold.finish_failed,
+            "masked": gold.masked,
         }))).collect::<BTreeMap<_, _>>(),
         "segments": summary.segments,
         "seconds": seconds(elapsed),
@@ -45,6 +56,17 @@ pub(crate) fn json(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, e
             "append": seconds(summary.append),
             "commit": seconds(summary.commit),
         },
+        "masked": masked(&total),
+        "batch_ms": {
+            "p50": millis(summary.latency.quantile(0.5)),
+            "p99": millis(summary.latency.quantile(0.99)),
+            "max": millis(summary.latency.max()),
+        },
+        "version": summary.version,
+        "pending": summary.pending,
+        "turns": summary.turns,
+        "audited": summary.audited,
+        "differed": summary.differed,
         "delivered": summary.delivered,
         "loaded": warehouse.map(|pass| &pass.loads.tables),
         "gaps": warehouse.map(|pass| &pass.gaps),
@@ -80,6 +102,13 @@ pub(crate) fn text(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, e
     let mut out = format!("{dataset}: {segments} segments in {seconds:.2} s, {} records/s\n", grouped(rate as u64));
     for ((name, _), count) in all.iter().zip(&shown) {
         let _ = writeln!(out, "  {name:<name_width$}  {count:>count_width$}");
+    }
+    for (what, count) in masked(&total) {
+        let _ = writeln!(out, "masked: {count} times {what}");
+    }
+    for (rule, batches) in &summary.differed {
+        let of = summary.audited;
+        let _ = writeln!(out, "rule `{rule}` said something else when asked again, in {batches} of {of} batches");
     }
     for note in &summary.notes {
         let _ = writeln!(out, "note: {note}");

@@ -1,7 +1,7 @@
 //! Which version batches are given to, and which each worker works by.
 
 use crate::version::Version;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +44,7 @@ pub struct Board {
 }
 
 /// What the board says at one moment. Versions are named by the keys of their identities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The version whose answers are kept.
     pub version: String,

@@ -9,6 +9,7 @@ mod plugin;
 mod put;
 mod query;
 mod replay;
+mod rules;
 mod run;
 mod run_aws;
 
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Replay(args) => replay::replay(&args),
         Command::Ddl(args) => ddl::ddl(&args),
         Command::Aws(command) => aws::aws(&command),
+        Command::Rules(command) => rules::rules(&command),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Schema => {
             println!("{}", sluice_manifest::json_schema());

@@ -4,13 +4,15 @@ use super::run_aws;
 use crate::args::RunArgs;
 use crate::aws::warehouse::Pass;
 use crate::bind::{self, Bound};
-use crate::exit::INPUT;
+use crate::exit::{INPUT, VERSION};
 use crate::progress::Display;
+use crate::versions::Shelf;
+use crate::versions::start::{self, Start};
 use crate::{lake, report};
 use anyhow::{Context, Result, bail};
 use sluice_flow::{FlowError, Options, Ports, Progress, Summary};
 use sluice_local::{DirLog, DirStore, FileSource, FileSourceConfig};
-use sluice_ports::{Alert, Alerts, SystemClock};
+use sluice_ports::{Alert, Alerts, CommitLog, ObjectStore, SystemClock};
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -45,6 +47,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         print!("{}", report::text(&dataset, summary, warehouse, elapsed));
     }
     let whole = |pass: &Pass| summary.stopped || (!pass.has_set_aside() && pass.gaps.is_empty());
+    if !summary.differed.is_empty() {
+        return Ok(ExitCode::from(VERSION));
+    }
     let clean = summary.broken.is_empty() && warehouse.is_none_or(whole);
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
 }
@@ -62,6 +67,22 @@ pub(super) fn threads(args: &RunArgs) -> usize {
     args.threads.map_or_else(processors, usize::from)
 }
 
+/// The versions of a run, ready: the lake's record is read and the steward at work.
+pub(super) async fn begin(
+    bound: Bound,
+    store: Arc<dyn ObjectStore>,
+    log: Arc<dyn CommitLog>,
+    follow: bool,
+) -> Result<Start> {
+    let shelf = Arc::new(Shelf::new(store, bound.workshop.clone()));
+    shelf.keep(&bound).await?;
+    let start = start::start(bound, shelf, log, follow).await?;
+    for note in &start.notes {
+        tracing::warn!("{note}");
+    }
+    Ok(start)
+}
+
 async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
     if args.until_caught_up {
         bail!("`--until-caught-up` is for streams; a run over files ends by itself");
@@ -73,10 +94,12 @@ async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
         follow: args.follow,
         accept_changed: args.reread.clone(),
     });
+    let (store, log): (Arc<dyn ObjectStore>, Arc<dyn CommitLog>) =
+        (Arc::new(DirStore::create(&data_dir)?), Arc::new(DirLog::new(&data_dir)));
     let ports = Ports {
         source: Arc::new(source),
-        store: Arc::new(DirStore::create(&data_dir)?),
-        log: Arc::new(DirLog::new(&data_dir)),
+        store: store.clone(),
+        log: log.clone(),
         clock: Arc::new(SystemClock::default()),
         alerts: Arc::new(LogAlerts),
         delivery: None,
@@ -90,7 +113,9 @@ async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
     };
     let progress = Arc::new(Progress::default());
     let display = Display::start(progress.clone());
-    let done = sluice_flow::run(bound.pipeline, ports, options, progress, stop_signal()?).await;
+    let Start { pipeline, control, steward, .. } = begin(bound, store, log, args.follow).await?;
+    let done = sluice_flow::run_steered(pipeline, ports, options, progress, stop_signal()?, control).await;
+    steward.stop().await;
     display.stop().await;
     done.map_err(FlowError::into)
 }
