@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("sluice-aws", &["sluice-batch", "sluice-ports"]),
     ("sluice-guard", &[]),
     ("sluice-features", &[]),
-    ("sluice-flow", &["sluice-batch", "sluice-ports", "sluice-manifest", "sluice-formats"]),
+    ("sluice-flow", &["sluice-batch", "sluice-ports", "sluice-manifest", "sluice-formats", "sluice-guard"]),
     (
         "sluice",
         &[

@@ -114,6 +114,7 @@ impl Unbound {
 pub(crate) fn bind(args: &PipelineArgs, batch_rows: Option<u32>, purpose: Purpose, json: bool) -> Result<Bound> {
     let shown = |unbound: Unbound| unbound.shown(json);
     let checked = load(args).map_err(shown)?;
+    crate::mask::guard(checked.plan.guard.as_ref());
     let workshop = Arc::new(Workshop::new(args, batch_rows, purpose, &checked.plan)?);
     let rules = workshop.registry(&checked, BTreeSet::new())?;
     workshop.bind(checked, &rules).map_err(shown)
@@ -226,6 +227,10 @@ impl Workshop {
         }
         let plan = checked.plan.clone();
         let pipeline = Pipeline::new(plan, steps, golds, self.build.clone(), token)?;
+        let pipeline = match crate::key::bronze(&checked)? {
+            Some(key) => pipeline.with_bronze_key(key),
+            None => pipeline,
+        };
         let pipeline = match self.finish.lock().expect("no holder panics").clone() {
             Some(finish) => finish(&checked.plan, pipeline),
             None => pipeline,

@@ -1,9 +1,9 @@
 //! Where a dataset's lake lies, and what is committed in it.
 
+use crate::bind::Bound;
 use anyhow::{Context, Result, bail};
 use arrow_schema::SchemaRef;
 use sluice_batch::{Commit, Layer, ObjectEntry};
-use crate::bind::Bound;
 use sluice_local::{Compression, DirLog, DirStore};
 use sluice_manifest::Environment;
 use sluice_ports::{CommitLog, EntryKind, ObjectStore, TableSpec};

@@ -12,6 +12,7 @@ mod exit;
 mod guest_build;
 mod key;
 mod lake;
+mod mask;
 mod progress;
 mod registry;
 mod report;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     match commands::dispatch(args.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", exit::chain(&error));
+            eprintln!("error: {}", mask::text(&exit::chain(&error)));
             exit::code_of(&error)
         }
     }
@@ -39,5 +40,5 @@ fn main() -> ExitCode {
 /// The log goes to standard error, without colours or times: whoever keeps it adds times.
 fn start_log(verbose: bool) {
     let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::WARN };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).without_time().init();
+    tracing_subscriber::fmt().with_max_level(level).with_writer(mask::Stderr).with_ansi(false).without_time().init();
 }

@@ -8,13 +8,13 @@
 pub(crate) mod built;
 pub(crate) mod sources;
 
+use crate::bind::Rules;
 use crate::guest_build;
 use anyhow::{Context, Result, bail};
 use built::{Built, Put};
+use semver::Version;
 use sluice_local::DirStore;
 use sluice_ports::Kind;
-use crate::bind::Rules;
-use semver::Version;
 use sluice_registry::{Artefact, Lock, ReadLimits, Registry as _, RuleName, RuleVersion, StoreRegistry};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -83,9 +83,8 @@ impl Registry {
             if registry.versions(&rule).await?.is_empty() {
                 bail!(self.no_rule(name));
             }
-            let passed_over = |version: &Version| {
-                self.passed_over.iter().any(|over| over.name == rule && over.version == *version)
-            };
+            let passed_over =
+                |version: &Version| self.passed_over.iter().any(|over| over.name == rule && over.version == *version);
             Ok(sluice_registry::find(&registry, self.lock.as_ref(), &rule, range, &passed_over).await?)
         })
     }

@@ -52,6 +52,7 @@ pub(crate) fn json(dataset: &str, summary: &Summary, warehouse: Option<&Pass>, e
         "split": {
             "decode": seconds(summary.split.decode),
             "rules": seconds(summary.split.rules),
+            "guard": seconds(summary.split.guard),
             "host": seconds(summary.split.host),
             "append": seconds(summary.append),
             "commit": seconds(summary.commit),

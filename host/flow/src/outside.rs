@@ -1,6 +1,7 @@
 //! What a segment is written to: objects and entries of the log, with the lease looked at before.
 
 use crate::error::Result;
+use crate::seal::BronzeKey;
 use crate::sinks::Ready;
 use crate::stream::hex;
 use arrow_schema::SchemaRef;
@@ -33,10 +34,17 @@ pub(crate) struct Written {
 
 impl Outside {
     /// Puts objects, some at once: on a service each takes a while. They are finished in their order.
-    pub(crate) async fn put_objects(&self, number: u64, digest: &str, ready: Vec<Ready>) -> Result<Vec<Written>> {
+    /// With `key`, bronze is sealed.
+    pub(crate) async fn put_objects(
+        &self,
+        number: u64,
+        digest: &str,
+        ready: Vec<Ready>,
+        key: Option<&BronzeKey>,
+    ) -> Result<Vec<Written>> {
         let mut parts: BTreeMap<String, u32> = BTreeMap::new();
         let named: Vec<(Written, Bytes)> =
-            ready.into_iter().map(|object| named(number, digest, object, &mut parts)).collect();
+            ready.into_iter().map(|object| named(number, digest, object, &mut parts, key)).collect();
         let puts = named.into_iter().map(|(written, bytes)| async move {
             self.store.put(&written.entry.name, bytes).await?;
             Result::Ok(written)
@@ -69,15 +77,30 @@ impl Outside {
     }
 }
 
-fn named(number: u64, digest: &str, object: Ready, parts: &mut BTreeMap<String, u32>) -> (Written, Bytes) {
+fn named(
+    number: u64,
+    digest: &str,
+    mut object: Ready,
+    parts: &mut BTreeMap<String, u32>,
+    key: Option<&BronzeKey>,
+) -> (Written, Bytes) {
     let mut folder = object.layer.folder();
     if !object.folder.is_empty() {
         folder = format!("{folder}/{}", object.folder);
     }
     let part = parts.entry(folder.clone()).or_default();
-    let extension = if object.layer == Layer::State { "arrow" } else { "parquet" };
+    let key = key.filter(|_| object.layer == Layer::Bronze);
+    let extension = match object.layer {
+        Layer::State => "arrow",
+        _ if key.is_some() => "parquet.sealed",
+        _ => "parquet",
+    };
+    let name = format!("{folder}/{number:012}-{}-{part:03}.{extension}", &digest[..16]);
+    if let Some(key) = key {
+        object.bytes = key.seal(&name, &object.bytes);
+    }
     let entry = ObjectEntry {
-        name: format!("{folder}/{number:012}-{}-{part:03}.{extension}", &digest[..16]),
+        name,
         layer: object.layer,
         rows: object.rows,
         size: object.bytes.len() as u64,

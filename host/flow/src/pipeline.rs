@@ -1,7 +1,9 @@
 //! A plan bound to its rules: everything that all parts of a run share and nothing that changes.
 
+use crate::egress::Egress;
 use crate::error::{Result, internal};
 use crate::layout::{BoundStep, Layout};
+use crate::seal::BronzeKey;
 use crate::window::BoundGold;
 use crate::{quarantine, window};
 use arrow_array::{Int64Array, RecordBatch};
@@ -35,6 +37,10 @@ pub struct Pipeline {
     pub(crate) target_bytes: usize,
     /// Texts of silver and quarantine that a warehouse has no room for.
     pub(crate) room: Option<Room>,
+    /// What bronze is encrypted with, if it is.
+    pub(crate) bronze_key: Option<BronzeKey>,
+    /// What looks for personal data in what leaves, if the manifest says so.
+    pub(crate) egress: Option<Egress>,
 }
 
 /// What a warehouse has room for.
@@ -71,6 +77,7 @@ impl Pipeline {
         let mut event_columns = on.collect::<Result<Vec<_>>>()?;
         event_columns.sort_unstable();
         event_columns.dedup();
+        let egress = plan.guard.as_ref().map(|guard| Egress::new(guard, &layout, &steps)).transpose()?;
         let identity = identity(&plan, &steps, &golds, build, token_key);
         Ok(Self {
             silver_schema: silver_schema(&layout, true),
@@ -86,6 +93,8 @@ impl Pipeline {
             identity,
             target_bytes: TARGET_BYTES,
             room: None,
+            bronze_key: None,
+            egress,
         })
     }
 
@@ -96,6 +105,21 @@ impl Pipeline {
         let text = serde_json::to_string(&room).expect("numbers are plain data");
         self.identity.plan = format!("{}/{}", self.identity.plan, &digest_hex(text.as_bytes())[..16]);
         self.room = Some(room);
+        self
+    }
+
+    /// Encrypts bronze. Another key gives other bytes, so its id stands in the identity of every cut.
+    #[must_use]
+    pub fn with_bronze_key(mut self, key: BronzeKey) -> Self {
+        self.identity.plan = format!("{}/{}", self.identity.plan, key.id());
+        self.bronze_key = Some(key);
+        self
+    }
+
+    /// With these reference tables, by name and digest: what they hold decides what objects do.
+    #[must_use]
+    pub fn with_lookups(mut self, lookups: BTreeMap<String, String>) -> Self {
+        self.identity.lookups = lookups;
         self
     }
 

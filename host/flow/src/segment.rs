@@ -337,9 +337,9 @@ impl Segments {
         let silver = open.sinks.take_delivered();
         let mut ready = open.sinks.finish(self.outside.threads)?;
         ready.extend(gold);
-        let written = self.outside.put_objects(self.number, &digest, ready).await?;
+        let written = self.outside.put_objects(self.number, &digest, ready, self.pipeline.bronze_key.as_ref()).await?;
         let (objects, schemas): (Vec<_>, Vec<_>) = written.into_iter().map(|w| (w.entry, w.schema)).unzip();
-        let state = self.outside.put_objects(self.number, &digest, self.states()?).await?;
+        let state = self.outside.put_objects(self.number, &digest, self.states()?, None).await?;
         let state: Vec<ObjectEntry> = state.into_iter().map(|Written { entry, .. }| entry).collect();
         self.outside.store.sync().await?;
         let delivered = self.deliver(&digest, &silver).await?;
@@ -463,7 +463,8 @@ impl Segments {
                 if of_gold.cause.is_empty() {
                     of_gold.cause.clone_from(&closed_by.rows.cause);
                 }
-                self.encode_gold(&closed.gold, closed_by, &mut ready)?;
+                let masked = self.encode_gold(&closed.gold, closed_by, &mut ready)?;
+                account.gold.entry(closed.gold.clone()).or_default().masked += masked;
             }
             if !of_gold.groups.is_empty() {
                 tracing::warn!(gold = closed.gold, groups = of_gold.groups.len(), "{}", of_gold.cause);
@@ -473,9 +474,18 @@ impl Segments {
         Ok((ready, failed))
     }
 
-    fn encode_gold(&self, name: &str, closed: Closed, ready: &mut Vec<Ready>) -> Result<()> {
+    /// Encodes rows of a gold. Returns the personal data that was masked in them.
+    fn encode_gold(&self, name: &str, closed: Closed, ready: &mut Vec<Ready>) -> Result<u64> {
         let Closed { schema, rows, earlier } = closed;
-        let mut batches = rows.batches.into_iter().peekable();
+        let mut masked = 0;
+        let guarded = rows.batches.into_iter().map(|batch| match &self.pipeline.egress {
+            Some(egress) => egress.gold(batch).map(|(batch, hits)| {
+                masked += hits;
+                batch
+            }),
+            None => Ok(batch),
+        });
+        let mut batches = guarded.collect::<Result<Vec<_>>>()?.into_iter().peekable();
         while batches.peek().is_some() {
             let mut encoder = Encoder::new(schema.clone(), &self.pipeline.metadata);
             let mut written = 0;
@@ -489,7 +499,7 @@ impl Segments {
                 ready.push(Ready { schema: earlier.then(|| schema.clone()), ..object });
             }
         }
-        Ok(())
+        Ok(masked)
     }
 }
 

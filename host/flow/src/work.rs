@@ -125,6 +125,8 @@ pub struct Split {
     pub decode: Duration,
     /// Calls of rules, boundary included.
     pub rules: Duration,
+    /// Looking for personal data in what leaves.
+    pub guard: Duration,
     /// Narrowing columns, setting rejects aside, ids.
     pub host: Duration,
 }
@@ -134,6 +136,7 @@ impl Split {
     pub(crate) fn add(&mut self, other: &Self) {
         self.decode += other.decode;
         self.rules += other.rules;
+        self.guard += other.guard;
         self.host += other.host;
     }
 }
@@ -220,6 +223,11 @@ impl Worker {
         }
         let UnderWay { mut set, mut books, decided, news, .. } = under_way;
         checks::event_times_ahead(pipeline, &mut set, piece, &decoded.rows, &mut books);
+        let scanning = cpu_time();
+        if let Some(egress) = &pipeline.egress {
+            egress.silver(&mut set, &mut books);
+        }
+        let mut guarding = cpu_time().saturating_sub(scanning);
         checks::room(pipeline, &mut set, &mut books);
 
         let (mut columns, selection) = set.finish();
@@ -231,9 +239,18 @@ impl Worker {
         let silver = RecordBatch::try_new(pipeline.processed_schema.clone(), columns)
             .map_err(|error| internal("silver columns", error))?;
         let bronze = pipeline.plan.bronze.enabled.then(|| bronze(pipeline, &tag.shard, piece)).transpose()?;
-        let quarantine = quarantine.finish()?;
+        let quarantine = match (quarantine.finish()?, &pipeline.egress) {
+            (Some(batch), Some(egress)) => {
+                let scanning = cpu_time();
+                let batch = egress.quarantine(batch, &mut account.masked)?;
+                guarding += cpu_time().saturating_sub(scanning);
+                Some(batch)
+            }
+            (batch, _) => batch,
+        };
+        self.split.guard += guarding;
         let rules = self.split.rules.saturating_sub(before);
-        self.split.host += (cpu_time().saturating_sub(begun)).saturating_sub(rules);
+        self.split.host += (cpu_time().saturating_sub(begun)).saturating_sub(rules + guarding);
         Ok(Processed {
             from: piece.from(),
             to: piece.to(),

@@ -50,7 +50,17 @@ impl HostState {
     pub(crate) fn new(limits: &Limits, log: LogBook, token: Option<Arc<Pseudonyms>>) -> Self {
         let clock = CallClock { started: Duration::ZERO, budget: Duration::ZERO, in_host: Duration::ZERO };
         let (memory_cap, table_cap) = (limits.memory_bytes, limits.table_elements);
-        Self { memory_cap, memory_used: 0, table_cap, table_used: 0, clock, tripped: None, log, token, lookups: Lookups::default() }
+        Self {
+            memory_cap,
+            memory_used: 0,
+            table_cap,
+            table_used: 0,
+            clock,
+            tripped: None,
+            log,
+            token,
+            lookups: Lookups::default(),
+        }
     }
 
     /// A call begins.

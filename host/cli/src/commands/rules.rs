@@ -62,7 +62,9 @@ async fn show(args: &RulesShowArgs, bound: Bound) -> Result<ExitCode> {
     let names = bound.rules.iter().map(|used| used.artefact.id().to_string().len()).max().unwrap_or(0);
     for (used, verdict) in bound.rules.iter().zip(&verdicts) {
         let (id, digest) = (used.artefact.id().to_string(), &used.artefact.digest[..12]);
-        let said = verdict.as_ref().map_or_else(|| "not looked at yet".to_owned(), |v| format!("{} {} by {}", v.decision, v.at, v.by));
+        let said = verdict
+            .as_ref()
+            .map_or_else(|| "not looked at yet".to_owned(), |v| format!("{} {} by {}", v.decision, v.at, v.by));
         println!("  {:<labels$}  {id:<names$}  {digest}  {said}", used.label);
         for evidence in verdict.iter().flat_map(|verdict| &verdict.evidence) {
             let mark = if evidence.passed { "ok    " } else { "FAILED" };
@@ -125,7 +127,8 @@ async fn apply(args: &RulesApplyArgs, bound: Bound) -> Result<ExitCode> {
         if record.held.remove(&key).is_some() {
             record.write(lake.store.as_ref()).await?;
         }
-        let text = format!("version {key} is admitted and pinned; no host runs the pipeline, the next run begins with it");
+        let text =
+            format!("version {key} is admitted and pinned; no host runs the pipeline, the next run begins with it");
         println!("{}", if args.json { json!({ "stage": "pinned", "version": key }).to_string() } else { text });
         return Ok(ExitCode::SUCCESS);
     }
@@ -260,7 +263,8 @@ fn line_of(came: &Came) -> String {
 fn differing(stage: &serde_json::Value) -> u64 {
     let comparison = &stage["comparison"];
     let columns = comparison["columns"].as_object();
-    let changed = columns.into_iter().flat_map(|all| all.values()).filter_map(|column| column["changed"].as_u64()).max();
+    let changed =
+        columns.into_iter().flat_map(|all| all.values()).filter_map(|column| column["changed"].as_u64()).max();
     let only = |side: &str| comparison[side].as_u64().unwrap_or(0);
     changed.unwrap_or(0) + only("only_new") + only("only_old")
 }

@@ -168,7 +168,9 @@ fn cases(bound: &Bound, use_of: &RuleUse, used: &Used) -> Result<Evidence> {
     Ok(match (failed.first(), passed) {
         (None, 0) => evidence("cases", true, "it brings none"),
         (None, passed) => evidence("cases", true, format!("{passed} passed")),
-        (Some(first), _) => evidence("cases", false, format!("{} of {} failed: {first}", failed.len(), failed.len() + passed)),
+        (Some(first), _) => {
+            evidence("cases", false, format!("{} of {} failed: {first}", failed.len(), failed.len() + passed))
+        }
     })
 }
 

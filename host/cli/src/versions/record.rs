@@ -147,11 +147,10 @@ impl Status {
 
     /// Whether the host that wrote it may still run.
     pub(crate) fn is_fresh(&self) -> bool {
-        let parse = |text: &str| {
-            time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
-        };
+        let parse = |text: &str| time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok();
         parse(&self.at).is_some_and(|at| {
-            (time::OffsetDateTime::now_utc() - at).whole_seconds() < i64::try_from(self.stale_after_s).unwrap_or(i64::MAX)
+            (time::OffsetDateTime::now_utc() - at).whole_seconds()
+                < i64::try_from(self.stale_after_s).unwrap_or(i64::MAX)
         })
     }
 }

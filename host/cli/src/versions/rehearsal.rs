@@ -42,6 +42,7 @@ pub(crate) async fn rehearse(pipeline: &Arc<Pipeline>, records: &[u8]) -> Result
     let summary = sluice_flow::run(pipeline.clone(), ports, options, Arc::new(Progress::default()), stop).await?;
     let total = summary.account.total();
     let is_failure = |reason: &str| matches!(reason, "rule_failed" | "rule_parked");
-    let failed = total.quarantined.iter().filter(|(reject, _)| is_failure(&reject.reason)).map(|(_, count)| count).sum();
+    let failed =
+        total.quarantined.iter().filter(|(reject, _)| is_failure(&reject.reason)).map(|(_, count)| count).sum();
     Ok(Rehearsal { summary, failed })
 }

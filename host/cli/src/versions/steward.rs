@@ -1,9 +1,9 @@
 //! Watches for new versions, and keeps the books about them, while a run goes on.
 
 use super::admission::{self, Lake};
+use super::now;
 use super::record::{Answer, Came, Record, Request, RuleOf, Status, Wants};
 use super::shelf::{Shelf, lines_of};
-use super::now;
 use crate::bind::{Bound, Unbound};
 use crate::registry::Registry;
 use anyhow::{Context, Result};
@@ -174,7 +174,8 @@ impl Steward {
     async fn take_back(&self, version: &str, reasons: &[String]) {
         let live = self.record.live.as_ref().and_then(|live| self.known.get(live));
         let Some(known) = self.known.get(version) else { return };
-        let before: BTreeSet<&String> = live.into_iter().flat_map(|l| l.artefacts.iter().map(|(_, digest)| digest)).collect();
+        let before: BTreeSet<&String> =
+            live.into_iter().flat_map(|l| l.artefacts.iter().map(|(_, digest)| digest)).collect();
         let Ok(Some(registry)) = self.registry(BTreeSet::new()).and_then(|registry| registry.open()) else { return };
         for (rule, digest) in known.artefacts.iter().filter(|(_, digest)| !before.contains(digest)) {
             let verdict = Verdict {

@@ -82,7 +82,8 @@ impl World {
 
     /// The pipeline with these rules.
     pub(crate) fn version(&self, step: &Arc<dyn RulePlan>, gold: &Arc<dyn RulePlan>) -> Result<Pipeline, FlowError> {
-        let checked = sluice_manifest::check_text(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
+        let checked =
+            sluice_manifest::check_text(&self.manifest, Path::new("test.yaml")).unwrap_or_else(|f| panic!("{f}"));
         let steps = checked.plan.steps.iter().filter(|step| matches!(step.what, StepWhat::Rule(_)));
         let bound = |plan: &StepPlan| BoundStep {
             label: plan.label.clone(),
