@@ -19,4 +19,5 @@ mod orders;
 mod plugins;
 mod retail;
 mod samples;
+mod versions;
 mod windows;

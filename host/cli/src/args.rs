@@ -120,7 +120,8 @@ fn parts_per_million(text: &str) -> Result<u32, String> {
 pub(crate) struct QueryArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-    /// The query. Tables of the embedded warehouse: `silver`, `quarantine`, and each gold by its name; elsewhere those
+    /// The query. Tables of the embedded warehouse: `silver`, `quarantine`, each gold by its name, and `objects`, which
+    /// says which rules made which files; elsewhere those
     /// of the warehouse, with their schema.
     pub(crate) sql: String,
     /// Folder of the lake.

@@ -2,11 +2,13 @@
 
 use crate::bind::Bound;
 use anyhow::{Context, Result, bail};
+use arrow_array::builder::{Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use sluice_batch::{Commit, Layer, ObjectEntry};
+use sluice_batch::{Commit, Cut, Layer, ObjectEntry};
 use sluice_local::{Compression, DirLog, DirStore};
 use sluice_manifest::Environment;
-use sluice_ports::{CommitLog, EntryKind, ObjectStore, TableSpec};
+use sluice_ports::{CommitLog, Entry, EntryKind, ObjectStore, TableSpec};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +41,47 @@ pub(crate) fn compression(of: sluice_manifest::Compression) -> Compression {
         sluice_manifest::Compression::Gzip => Compression::Gzip,
         sluice_manifest::Compression::Zstd => Compression::Zstd,
     }
+}
+
+/// Name of the table that says which rules made which objects.
+pub(crate) const OBJECTS: &str = "objects";
+
+/// A row for each committed object and rule that had a hand in it: which files did a version touch?
+pub(crate) async fn objects(log: &dyn CommitLog) -> Result<RecordBatch> {
+    let (mut commits, mut counts) = (Int64Builder::new(), [Int64Builder::new(), Int64Builder::new()]);
+    let mut texts: [StringBuilder; 6] = Default::default();
+    let entries = log.entries().await?;
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Commit) {
+        let commit: Commit = serde_json::from_slice(&log.get(*entry).await?).with_context(|| format!("{entry}"))?;
+        let cut = Entry { number: entry.number, kind: EntryKind::Cut };
+        let cut: Cut = serde_json::from_slice(&log.get(cut).await?).with_context(|| format!("{cut}"))?;
+        for object in &commit.objects {
+            for (label, digest) in &cut.identity.rules {
+                let named = cut.identity.names.get(label).map_or("", String::as_str);
+                let (rule, version) = named.split_once('@').unwrap_or((named, ""));
+                commits.append_value(commit.number as i64);
+                counts[0].append_value(object.rows as i64);
+                counts[1].append_value(object.size as i64);
+                let layer = object.layer.folder();
+                let values = [layer.as_str(), &object.name, label, rule, version, digest];
+                texts.iter_mut().zip(values).for_each(|(column, value)| column.append_value(value));
+            }
+        }
+    }
+    let [mut rows, mut bytes] = counts;
+    let [layer, name, at, rule, version, digest] = texts.map(|mut column| Arc::new(column.finish()) as ArrayRef);
+    let columns: [(&str, ArrayRef); 9] = [
+        ("commit", Arc::new(commits.finish())),
+        ("layer", layer),
+        ("object", name),
+        ("rows", Arc::new(rows.finish())),
+        ("bytes", Arc::new(bytes.finish())),
+        ("step", at),
+        ("rule", rule),
+        ("version", version),
+        ("digest", digest),
+    ];
+    Ok(RecordBatch::try_from_iter(columns)?)
 }
 
 /// The tables of a dataset over what its log has committed: whole segments, nothing else.

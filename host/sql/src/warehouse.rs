@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use datafusion::common::DataFusionError;
+use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -36,13 +37,24 @@ pub struct LakeWarehouse {
     store: Arc<dyn ObjectStore>,
     root: Option<PathBuf>,
     tables: Vec<TableSpec>,
+    /// Tables that are at hand, by name.
+    rows: Vec<(String, RecordBatch)>,
 }
 
 impl LakeWarehouse {
     /// Tables over a store's objects. Where the objects are files below a folder, `root` names it and they are read in
     /// place, column by column; elsewhere the objects of the tables that a query reads are fetched whole into memory.
     pub fn new(store: Arc<dyn ObjectStore>, root: Option<PathBuf>, tables: Vec<TableSpec>) -> Self {
-        Self { store, root, tables }
+        Self { store, root, tables, rows: Vec::new() }
+    }
+
+    /// With a table whose rows are at hand. One of the lake's tables of that name goes first.
+    #[must_use]
+    pub fn with_rows(mut self, name: &str, rows: RecordBatch) -> Self {
+        if self.tables.iter().all(|table| table.name != name) {
+            self.rows.push((name.to_owned(), rows));
+        }
+        self
     }
 
     fn context(&self) -> std::result::Result<SessionContext, DataFusionError> {
@@ -62,6 +74,10 @@ impl LakeWarehouse {
         for spec in &self.tables {
             let table = LakeTable::new(spec.clone(), place.clone());
             context.register_table(spec.name.as_str(), Arc::new(table))?;
+        }
+        for (name, rows) in &self.rows {
+            let table = MemTable::try_new(rows.schema(), vec![vec![rows.clone()]])?;
+            context.register_table(name.as_str(), Arc::new(table))?;
         }
         Ok(context)
     }

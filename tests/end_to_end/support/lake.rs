@@ -90,6 +90,20 @@ impl Lake {
         batches
     }
 
+    /// Who made the rows of an object, where they say so in `made_by`.
+    pub(crate) fn made_by(&self, object: &ObjectEntry) -> Vec<String> {
+        let batches = self.object(object);
+        Table::new(&batches, &[]).texts("made_by").into_iter().map(str::to_owned).collect()
+    }
+
+    /// A word in the footer of an object.
+    pub(crate) fn footer(&self, object: &ObjectEntry, key: &str) -> String {
+        let bytes = Bytes::from(self.bytes(&object.name));
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("the object is Parquet");
+        let words = builder.metadata().file_metadata().key_value_metadata().expect("there are words in it");
+        words.iter().find(|word| word.key == key).and_then(|word| word.value.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.0.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
@@ -151,8 +165,11 @@ impl Lake {
         let missing: Vec<&&str> = named.iter().filter(|name| !files.contains(**name)).collect();
         assert!(missing.is_empty(), "commits name objects that are not there: {missing:?}");
         let entries: BTreeSet<String> = self.entries().into_iter().map(|name| format!("_sluice/log/{name}")).collect();
-        let known =
-            |name: &String| named.contains(name.as_str()) || kept.contains(&name.as_str()) || entries.contains(name);
+        let of_versions = |name: &str| name.starts_with("_sluice/versions/") || name.starts_with("_sluice/rules/");
+        let known = |name: &String| {
+            let name = name.as_str();
+            named.contains(name) || kept.contains(&name) || entries.contains(name) || of_versions(name)
+        };
         let left: Vec<&String> = files.iter().filter(|name| !known(name)).collect();
         assert!(left.is_empty(), "left behind: {left:?}");
         assert_eq!(self.open_cut().map(|(cut, _)| cut.number), None, "a cut has neither commit nor abort");

@@ -1,5 +1,6 @@
 //! What all tests here stand on: the program, its lake, and inputs with their expected results.
 
+pub(crate) mod changing;
 pub(crate) mod csv;
 pub(crate) mod files;
 pub(crate) mod lake;

@@ -43,6 +43,7 @@ async fn embedded(args: &QueryArgs, bound: &Bound) -> Result<(SchemaRef, Vec<Rec
     let store = DirStore::open(&data_dir)?;
     let tables = lake::tables(&DirLog::new(&data_dir), dataset, bound.pipeline.tables()?).await?;
     let warehouse = LakeWarehouse::new(Arc::new(store), Some(data_dir.clone()), tables);
+    let warehouse = warehouse.with_rows(lake::OBJECTS, lake::objects(&DirLog::new(&data_dir)).await?);
     Ok(warehouse.query(&args.sql).await?)
 }
 
