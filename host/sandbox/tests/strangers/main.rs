@@ -81,7 +81,8 @@ fn as_a_rule(sandbox: &Sandbox, file: &File) {
 fn a_sample_of_strangers_is_refused_or_runs_within_limits() {
     let _alone = alone();
     let run = survive(&archive::sample());
-    assert!(run.refused > 0 && run.ran > 0 && run.calls > 0, "{run}");
+    // one of them never ends
+    assert!(run.refused > 0 && run.calls > run.stopped && run.longest >= DEADLINE, "{run}");
 }
 
 #[test]
