@@ -68,7 +68,7 @@ pub(crate) struct Inner {
     cache: Option<CodeCache>,
     compiler: Compiler,
     bounds: Bounds,
-    load: LoadLimits,
+    pub(crate) load: LoadLimits,
 }
 
 impl Sandbox {

@@ -36,6 +36,14 @@ impl Guard {
         Self::new(&sandbox.0, HostState::new(limits, LogBook::silent(), None))
     }
 
+    /// Any component as rules are compiled, whatever it imports and exports.
+    ///
+    /// # Errors
+    /// It is none, or a limit was passed.
+    pub fn compile(sandbox: &Sandbox, bytes: &[u8]) -> Result<wasmtime::component::Component, String> {
+        sandbox.0.compile(bytes, &sandbox.0.load)
+    }
+
     /// The engine that its code must be compiled for.
     pub fn engine(&self) -> &Engine {
         &self.sandbox.engine

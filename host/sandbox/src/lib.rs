@@ -5,6 +5,7 @@
 //! - [`Component`]: a rule's bytes, compiled, with what it says about itself ([`Description`]).
 //! - [`StepConfig`]: what the manifest says of one step: configuration, grants, limits. [`Component::open`] holds the
 //!   rule's signature against it and gives a [`RulePlan`](sluice_ports::RulePlan) that all workers share.
+//! - [`Compiler`]: who makes code of a file; a process of its own, within [`LoadLimits`], for files of strangers.
 //! - [`LookupTable`]: a reference table, which steps that are granted it may look into.
 //! - [`Inspection`]: everything that can be said about a file without a manifest.
 //!
@@ -14,10 +15,12 @@
 //! - Each instance has its own store, memory cap and deadline. After any failure the instance is thrown away.
 //! - Everything that a rule returns is checked before it becomes Arrow (`lift`). What passes is well-formed: a caller
 //!   may build on it without looking again.
+//! - Of a file that is not compiled yet, this process reads the outermost level; the rest is read where it is compiled.
 //! - Compiled code is loaded from disk only after its digest was verified, from a folder that only this user can write.
 //!
 //! Reading order: `wire` (the types of the contract), `lower` and `lift` (Arrow to them and back), `instance` (one
-//! store), `plan` and `step` (the ports). `host/docs/decisions/0003-sandbox.md` says why it is so.
+//! store), `plan` and `step` (the ports). `host/docs/decisions/0003-sandbox.md` and `0010-compile-in-a-process.md` say
+//! why it is so.
 
 mod binary;
 mod bits;
