@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate of the host may import of ours. `sluice` is the composition root and may import everything.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("sluice-batch", &[]),
     ("sluice-ports", &["sluice-batch"]),
     ("sluice-manifest", &["sluice-batch", "sluice-ports"]),
     ("sluice-formats", &["sluice-batch", "sluice-manifest"]),
     ("sluice-sandbox", &["sluice-batch", "sluice-ports"]),
     ("sluice-local", &["sluice-batch", "sluice-ports"]),
+    ("sluice-lookups", &["sluice-batch", "sluice-manifest", "sluice-formats"]),
     ("sluice-sql", &["sluice-batch", "sluice-ports"]),
     ("sluice-aws", &["sluice-batch", "sluice-ports"]),
     ("sluice-features", &[]),
@@ -26,6 +27,7 @@ const EDGES: [(&str, &[&str]); 11] = [
             "sluice-formats",
             "sluice-sandbox",
             "sluice-local",
+            "sluice-lookups",
             "sluice-sql",
             "sluice-aws",
             "sluice-features",

@@ -6,6 +6,7 @@
 use crate::args::PipelineArgs;
 use crate::exit::Found;
 use crate::key;
+use crate::lookups::{self, Tables};
 use crate::registry::Registry;
 use anyhow::{Context, Result, bail};
 use sluice_batch::Field;
@@ -58,12 +59,14 @@ pub(crate) fn bind(args: &PipelineArgs, batch_rows: Option<u32>, purpose: Purpos
     let mut binder = Binder::new(&checked, rules, token.clone(), purpose)?;
     let steps = binder.steps();
     let golds = binder.golds();
+    let tables = lookups::digests(&binder.tables);
     let findings = binder.findings;
     if !findings.is_empty() {
         return Err(show(&findings, json).into());
     }
     let plan = checked.plan.clone();
     let pipeline = Pipeline::new(plan, steps, golds, build_digest()?, token.map(|token| token.id()))?;
+    let pipeline = pipeline.with_lookups(tables);
     Ok(Bound { checked, environment, pipeline: Arc::new(pipeline) })
 }
 
@@ -99,6 +102,7 @@ struct Binder<'a> {
     sandbox: Sandbox,
     registry: Registry,
     token: Option<TokenKey>,
+    tables: Tables,
     findings: Findings,
     components: BTreeMap<(String, String), Component>,
     /// Columns where the next step stands.
@@ -133,12 +137,15 @@ impl<'a> Binder<'a> {
             steps: plan.steps.len() + plan.gold.len(),
             ..SandboxConfig::default()
         })?;
+        let mut findings = checked.findings();
+        let tables = lookups::load(checked, &mut findings);
         Ok(Self {
             checked,
             sandbox,
             registry,
             token,
-            findings: checked.findings(),
+            tables,
+            findings,
             components: BTreeMap::new(),
             fields: arriving(plan),
             unknown: BTreeSet::new(),
@@ -175,6 +182,10 @@ impl<'a> Binder<'a> {
 
     fn rule(&mut self, owner: Owner, label: &str, rule: &RuleUse) -> Option<Arc<dyn RulePlan>> {
         if rule.reads.iter().any(|column| self.unknown.contains(column)) {
+            return None;
+        }
+        // a table that could not be read was reported as such
+        if rule.lookups.iter().any(|table| !self.tables.contains_key(table)) {
             return None;
         }
         let component = match self.component(rule) {
@@ -241,7 +252,7 @@ impl<'a> Binder<'a> {
                 ..Limits::default()
             },
             token_key: self.token.clone(),
-            lookups: Vec::new(),
+            lookups: rule.lookups.iter().filter_map(|table| self.tables.get(table).cloned()).collect(),
         })
     }
 

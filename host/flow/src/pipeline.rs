@@ -98,6 +98,18 @@ impl Pipeline {
         self
     }
 
+    /// Names the reference tables that rules look into: the digest of each, by name. What they hold decides what objects
+    /// hold, so they stand in the identity of every cut, and in every object.
+    #[must_use]
+    pub fn with_lookups(mut self, digests: BTreeMap<String, String>) -> Self {
+        if !digests.is_empty() {
+            let text = serde_json::to_string(&digests).expect("digests are plain data");
+            self.metadata.push(("sluice.lookups".into(), text));
+        }
+        self.identity.lookups = digests;
+        self
+    }
+
     /// Cuts the objects of silver at about so many bytes. Where they are cut decides what they hold, so it stands in the
     /// identity of every cut.
     #[must_use]
