@@ -14,6 +14,7 @@ mod damage;
 mod formats;
 mod hostile;
 mod interrupted;
+mod lookup;
 mod naughty;
 mod orders;
 mod plugins;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate of the host may import of ours. `sluice` is the composition root and may import everything.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("sluice-batch", &[]),
     ("sluice-ports", &["sluice-batch"]),
     ("sluice-manifest", &["sluice-batch", "sluice-ports"]),
@@ -14,6 +14,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("sluice-sandbox", &["sluice-batch", "sluice-ports"]),
     ("sluice-local", &["sluice-batch", "sluice-ports"]),
     ("sluice-registry", &["sluice-batch", "sluice-ports"]),
+    ("sluice-lookups", &["sluice-batch", "sluice-manifest", "sluice-formats"]),
     ("sluice-sql", &["sluice-batch", "sluice-ports"]),
     ("sluice-aws", &["sluice-batch", "sluice-ports"]),
     ("sluice-guard", &[]),
@@ -29,6 +30,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "sluice-sandbox",
             "sluice-local",
             "sluice-registry",
+            "sluice-lookups",
             "sluice-sql",
             "sluice-aws",
             "sluice-guard",

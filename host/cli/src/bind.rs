@@ -221,12 +221,12 @@ impl Workshop {
         check_memory(&checked.plan, self.workers)?;
         let mut binder = Binder::new(self, &checked, rules)?;
         let (steps, golds) = (binder.steps(), binder.golds());
-        let (findings, used, token) = binder.finish();
+        let (findings, used, token, tables) = binder.finish();
         if !findings.is_empty() {
             return Err(Unbound::Findings(Box::new(findings)));
         }
         let plan = checked.plan.clone();
-        let pipeline = Pipeline::new(plan, steps, golds, self.build.clone(), token)?;
+        let pipeline = Pipeline::new(plan, steps, golds, self.build.clone(), token)?.with_lookups(tables);
         let pipeline = match crate::key::bronze(&checked)? {
             Some(key) => pipeline.with_bronze_key(key),
             None => pipeline,

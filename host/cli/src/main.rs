@@ -12,6 +12,7 @@ mod exit;
 mod guest_build;
 mod key;
 mod lake;
+mod lookups;
 mod mask;
 mod progress;
 mod registry;

@@ -116,10 +116,15 @@ impl Pipeline {
         self
     }
 
-    /// With these reference tables, by name and digest: what they hold decides what objects do.
+    /// Names the reference tables that rules look into: the digest of each, by name. What they hold decides what objects
+    /// hold, so they stand in the identity of every cut, and in every object.
     #[must_use]
-    pub fn with_lookups(mut self, lookups: BTreeMap<String, String>) -> Self {
-        self.identity.lookups = lookups;
+    pub fn with_lookups(mut self, digests: BTreeMap<String, String>) -> Self {
+        if !digests.is_empty() {
+            let text = serde_json::to_string(&digests).expect("digests are plain data");
+            self.metadata.push(("sluice.lookups".into(), text));
+        }
+        self.identity.lookups = digests;
         self
     }
 

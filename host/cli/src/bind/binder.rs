@@ -2,6 +2,7 @@
 
 use super::{Rules, Used, Workshop};
 use crate::key;
+use crate::lookups::{self, Tables};
 use anyhow::Result;
 use sluice_batch::Field;
 use sluice_flow::{BoundStep, arriving};
@@ -20,6 +21,7 @@ pub(super) struct Binder<'a> {
     rules: &'a dyn Rules,
     trusted: Trusted,
     token: Option<TokenKey>,
+    tables: Tables,
     findings: Findings,
     found: BTreeMap<(String, String), Arc<Artefact>>,
     used: Vec<Used>,
@@ -31,13 +33,16 @@ pub(super) struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     pub(super) fn new(workshop: &'a Workshop, checked: &'a Checked, rules: &'a dyn Rules) -> Result<Self> {
+        let mut findings = checked.findings();
+        let tables = lookups::load(checked, &mut findings);
         Ok(Self {
             workshop,
             checked,
             rules,
             trusted: Trusted::parse(&checked.plan.trust)?,
             token: key::load(checked)?.map(|key| TokenKey::new(&key)).transpose()?,
-            findings: checked.findings(),
+            tables,
+            findings,
             found: BTreeMap::new(),
             used: Vec::new(),
             fields: arriving(&checked.plan),
@@ -45,9 +50,9 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// What was found wrong, the rules used, and the id of the key of pseudonyms.
-    pub(super) fn finish(self) -> (Findings, Vec<Used>, Option<String>) {
-        (self.findings, self.used, self.token.map(|token| token.id()))
+    /// What was found wrong, the rules used, the id of the key of pseudonyms, and the digests of reference tables.
+    pub(super) fn finish(self) -> (Findings, Vec<Used>, Option<String>, BTreeMap<String, String>) {
+        (self.findings, self.used, self.token.map(|token| token.id()), lookups::digests(&self.tables))
     }
 
     pub(super) fn steps(&mut self) -> Vec<BoundStep> {
@@ -85,6 +90,10 @@ impl<'a> Binder<'a> {
 
     fn rule(&mut self, owner: Owner, label: &str, rule: &RuleUse) -> Option<Arc<dyn RulePlan>> {
         if rule.reads.iter().any(|column| self.unknown.contains(column)) {
+            return None;
+        }
+        // a table that could not be read was reported as such
+        if rule.lookups.iter().any(|table| !self.tables.contains_key(table)) {
             return None;
         }
         let component = match self.component(label, rule) {
@@ -161,7 +170,7 @@ impl<'a> Binder<'a> {
                 ..Limits::default()
             },
             token_key: self.token.clone(),
-            lookups: Vec::new(),
+            lookups: rule.lookups.iter().filter_map(|name| self.tables.get(name).cloned()).collect(),
         })
     }
 
