@@ -11,6 +11,7 @@ mod cli;
 mod corpus;
 mod crash;
 mod damage;
+mod egress;
 mod formats;
 mod hostile;
 mod interrupted;

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Build, publish and inspect rules.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Open an object of bronze that was sealed.
+    Unseal(UnsealArgs),
     /// Print the JSON Schema of manifests, for editors.
     Schema,
     /// Compile the rule on standard input for the `sluice` that started this process.
@@ -182,6 +184,17 @@ pub(crate) struct ReplayArgs {
     /// End with one JSON object that says what was delivered.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UnsealArgs {
+    /// The pipeline's folder, or its manifest file: it says where the key is.
+    pub(crate) pipeline: PathBuf,
+    /// The sealed object.
+    pub(crate) file: PathBuf,
+    /// Where the Parquet file goes.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -123,7 +123,8 @@ impl Voyage {
         let pipeline = course.main.pipeline.clone();
         let (ports, options, threads) = (self.ports.clone(), self.options, self.options.threads.max(1));
         let recovered = {
-            let (versions, lease, handle) = (self.versions(&course), self.lease.clone(), Handle::current());
+            let versions = self.versions(&course, &rollouts);
+            let (lease, handle) = (self.lease.clone(), Handle::current());
             let ports = ports.clone();
             let work = move || handle.block_on(recover(&versions, &ports, lease, threads));
             tokio::task::spawn_blocking(work).await.map_err(|_| FlowError::Died("the recovery"))??
@@ -179,8 +180,9 @@ impl Voyage {
     }
 
     /// Versions that may have left something open: the one in use first.
-    fn versions(&self, course: &Course) -> Versions {
-        let others = course.versions().skip(1).map(|version| version.pipeline.clone()).collect();
+    fn versions(&self, course: &Course, rollouts: &Rollouts) -> Versions {
+        let others =
+            course.versions().skip(1).chain([rollouts.live()]).map(|version| version.pipeline.clone()).collect();
         Versions { main: course.main.clone(), others, history: self.history.clone() }
     }
 }

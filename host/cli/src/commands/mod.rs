@@ -12,6 +12,7 @@ mod replay;
 mod rules;
 mod run;
 mod run_aws;
+mod unseal;
 
 use crate::args::Command;
 use anyhow::{Context, Result};
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Replay(args) => replay::replay(&args),
         Command::Ddl(args) => ddl::ddl(&args),
         Command::Aws(command) => aws::aws(&command),
+        Command::Unseal(args) => unseal::unseal(&args),
         Command::Rules(command) => rules::rules(&command),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Schema => {

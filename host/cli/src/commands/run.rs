@@ -75,7 +75,10 @@ pub(super) async fn begin(
     follow: bool,
 ) -> Result<Start> {
     let shelf = Arc::new(Shelf::new(store, bound.workshop.clone()));
-    shelf.keep(&bound).await?;
+    // of a lake that is another dataset's nothing is touched: the run will refuse it
+    if log.dataset().await?.is_none_or(|there| there == bound.checked.plan.dataset) {
+        shelf.keep(&bound).await?;
+    }
     let start = start::start(bound, shelf, log, follow).await?;
     for note in &start.notes {
         tracing::warn!("{note}");
