@@ -9,7 +9,8 @@
 //! - What a detector finds in a row depends on the bytes of that row alone: not on its column, its neighbours or a slice.
 //! - Hits are in order, do not overlap, and begin and end between characters.
 //! - Nothing is found in what was masked, rows keep their places, and a text without hits stays as it is.
-//! - No text makes it panic, and it takes time in proportion to what it reads.
+//! - No text makes it panic, and it takes time in proportion to what it reads. To mask, a text is looked through again until
+//!   nothing is found; one that was made to be looked through for ever is masked as a whole.
 //!
 //! # What is found
 //!

@@ -11,7 +11,7 @@ const LONGEST: usize = 19;
 pub(super) fn at(text: &[u8], groups: Groups<'_>) -> Option<Range<usize>> {
     let chain = groups.chain();
     let first = groups.first();
-    if chain.len() == 1 && first.len() < 12 || !apart(bytes::before(text, first.start)) {
+    if !apart(bytes::before(text, first.start)) {
         return None;
     }
     let mut digits = [0u8; LONGEST];
