@@ -78,11 +78,26 @@ impl Words {
     /// Whether one of these words begins shortly before a place, and behind the last mask there: a mask is no announcement of
     /// what follows it, or one number that was masked would make the next one.
     pub(crate) fn announce(&self, text: &[u8], place: usize) -> bool {
+        self.begin_in(&text[Self::near(text, place)..place])
+    }
+
+    /// As [`announce`](Self::announce), with no other number between; the one of `phone_2` is part of the word.
+    pub(crate) fn announce_next(&self, text: &[u8], place: usize) -> bool {
+        let near = Self::near(text, place);
+        let numbers = |&place: &usize| {
+            let last = before(text, place);
+            let of_word = (last.is_ascii_alphabetic() || last == b'_') && !at(text, place + 1).is_ascii_digit();
+            text[place].is_ascii_digit() && !of_word
+        };
+        let first = (near..place).rev().find(numbers).map_or(near, |number| number + 1);
+        self.begin_in(&text[first..place])
+    }
+
+    fn near(text: &[u8], place: usize) -> usize {
         let first = place.saturating_sub(NEAR);
         let is_mask =
             |&end: &usize| text[end - 1] == b']' && Kind::ALL.iter().any(|kind| ends_with(&text[..end], kind));
-        let first = (first + 1..=place).rev().find(is_mask).unwrap_or(first);
-        self.begin_in(&text[first..place])
+        (first + 1..=place).rev().find(is_mask).unwrap_or(first)
     }
 
     /// Whether a word of a text begins with one of these. `homePhone` is two words, and in `\nphone` the first letter is part of

@@ -36,7 +36,7 @@
 //! - Cards in groups of one or two digits, or over several lines or columns; whole numbers of 13, 14, 16 or 17 digits that
 //!   begin with 1, which are times; the digits behind the point of a number; cards within a UUID.
 //! - Nine digits in a row with no word near that says that they are a social security number; one with two kinds of
-//!   separators.
+//!   separators. Cards in two groups with a point between, which are decimals.
 //! - E-mail addresses in words (`jo at example dot com`), with blanks around the `@`, with a quoted local part, or at a
 //!   host without a domain or at a bare IP address.
 //! - Telephone numbers in one piece, or in groups that could be anything, with no word near; extensions in words.

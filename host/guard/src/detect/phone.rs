@@ -153,7 +153,8 @@ impl Number<'_> {
             return (2..=5).contains(&area) && (8..=11).contains(&digits) && (2..=4).contains(&self.groups.len());
         }
         if first == b'0' && self.digit(1) == b'0' {
-            return digits >= 10 && self.groups.len() >= 2 && (3..=5).contains(&area) && self.is_uniform();
+            let divided = self.groups.len() >= 2 && self.groups[1].gap != Gap::Paren && self.is_uniform();
+            return digits >= 10 && divided && (3..=5).contains(&area);
         }
         first == b'0' && (9..=11).contains(&digits) && self.groups.len() >= 2 && self.is_grouped(digits)
     }
@@ -171,9 +172,9 @@ impl Number<'_> {
         self.groups[1..].windows(2).all(|pair| pair[0].gap == pair[1].gap)
     }
 
-    /// Whether a word shortly before it says that it is a telephone number.
+    /// Whether a word shortly before it, with no other number between, says that it is a telephone number.
     fn is_announced(&self) -> bool {
-        WORDS.announce(self.text, self.groups[0].start)
+        WORDS.announce_next(self.text, self.groups[0].start)
     }
 
     fn digit(&self, place: usize) -> u8 {
@@ -250,6 +251,8 @@ mod tests {
             "calls 1999-2010",
             "550e8400-e29b-41d4-a716-446655440000",
             "Customer#000000007",
+            "/contact HTTP/1.1\" 200 78075",
+            "LavaFire-004 (7680422528).jpg",
         ] {
             assert_eq!(found(Kind::Phone, text), Vec::<&str>::new(), "{text}");
         }
