@@ -1,4 +1,4 @@
-//! How fast columns are looked through, beside copying their bytes and checking them for UTF-8: `scan_rate [--repeat N]`.
+//! How fast columns are looked through, beside copying their bytes and checking them for UTF-8: `scan_rate [--repeat N] [--only COLUMN]`.
 //!
 //! Prints the fastest run of each in MB of text a second of processor time, all kinds being looked for, and the rows with hits.
 
@@ -12,14 +12,14 @@ const BYTES: usize = 16 << 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let repeat = arguments.iter().position(|argument| argument == "--repeat");
-    let repeat = repeat.and_then(|place| arguments.get(place + 1)?.parse().ok()).unwrap_or(15);
+    let option = |name: &str| arguments.get(arguments.iter().position(|argument| argument == name)? + 1);
+    let repeat = option("--repeat").and_then(|number| number.parse().ok()).unwrap_or(15);
     let detector = Detector::new(&Kind::ALL);
     println!(
         "{:<22} {:>8} {:>8} {:>8} {:>8} {:>9} {:>10}",
         "column", "scan", "mask", "memcpy", "utf-8", "of memcpy", "rows hit"
     );
-    for (name, row) in columns() {
+    for (name, row) in columns().into_iter().filter(|(name, _)| option("--only").is_none_or(|only| only == name)) {
         let column = column(row);
         let bytes = column.value_data();
         let hits = detector.scan(&column);

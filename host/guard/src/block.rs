@@ -2,6 +2,8 @@
 //!
 //! With AVX2 (the workspace builds for x86-64-v3) a block is two registers; elsewhere plain loops do the same.
 
+use std::ops::Range;
+
 /// Bytes in a block.
 pub(crate) const BLOCK: usize = 64;
 
@@ -14,6 +16,8 @@ pub(crate) struct Masks {
     pub(crate) digit: u64,
     /// letters of ASCII
     pub(crate) alpha: u64,
+    /// capital letters of ASCII
+    pub(crate) upper: u64,
     /// `.`
     pub(crate) dot: u64,
     /// `:`
@@ -24,28 +28,68 @@ pub(crate) struct Masks {
     pub(crate) high: u64,
 }
 
-impl Masks {
-    /// The masks of the block at `from`; bits from `to` on are not set.
-    #[inline(always)]
-    pub(crate) fn load(bytes: &[u8], from: usize, to: usize) -> Self {
-        let rest = &bytes[from..];
-        let masks = match rest.first_chunk::<BLOCK>() {
-            Some(block) => of(block),
-            None => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                of(&block)
-            }
-        };
-        if to - from >= BLOCK { masks } else { masks.keep((1 << (to - from)) - 1) }
+/// A text within bytes of which some behind it may be read, so that a block is read where it lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    ahead: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Text<'a> {
+    /// A text with nothing behind it.
+    pub(crate) fn whole(text: &'a [u8]) -> Self {
+        Self { ahead: text, len: text.len() }
     }
 
+    #[inline(always)]
+    pub(crate) fn within(bytes: &'a [u8], range: Range<usize>) -> Self {
+        Self { ahead: &bytes[range.start..], len: range.end - range.start }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        &self.ahead[..self.len]
+    }
+
+    /// The masks of the block at `from`; bits past the end are not set.
+    #[inline(always)]
+    pub(crate) fn masks(self, from: usize) -> Masks {
+        let masks = match self.ahead[from..].first_chunk() {
+            Some(block) => of(block),
+            None => of(&self.padded(from)),
+        };
+        let left = self.len - from;
+        if left >= BLOCK { masks } else { masks.keep((1 << left) - 1) }
+    }
+
+    /// The digits alone of the block at `from`.
+    #[inline(always)]
+    pub(crate) fn digits(self, from: usize) -> u64 {
+        let digits = match self.ahead[from..].first_chunk() {
+            Some(block) => digits_of(block),
+            None => digits_of(&self.padded(from)),
+        };
+        let left = self.len - from;
+        if left >= BLOCK { digits } else { digits & ((1 << left) - 1) }
+    }
+
+    #[inline(never)]
+    fn padded(self, from: usize) -> [u8; BLOCK] {
+        let rest = &self.ahead[from..];
+        let mut block = [0; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        block
+    }
+}
+
+impl Masks {
     #[inline(always)]
     fn keep(self, bits: u64) -> Self {
         Self {
             at: self.at & bits,
             digit: self.digit & bits,
             alpha: self.alpha & bits,
+            upper: self.upper & bits,
             dot: self.dot & bits,
             colon: self.colon & bits,
             escape: self.escape & bits,
@@ -55,9 +99,9 @@ impl Masks {
 }
 
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
-use avx2::of;
+use avx2::{digits_of, of};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2")))]
-use plain::of;
+use plain::{digits_of, of};
 
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod avx2 {
@@ -119,6 +163,12 @@ mod avx2 {
         test(low).bits() | test(high).bits() << 32
     }
 
+    #[inline(never)] // as below
+    pub(super) fn digits_of(block: &[u8; BLOCK]) -> u64 {
+        let ([low, high], _) = block.as_chunks() else { unreachable!("a block has two halves") };
+        bits([Half::load(low), Half::load(high)], |half| half.within(b'0', 10))
+    }
+
     // Never inlined: LLVM takes the masks apart into bits where it sees what becomes of them, at a tenth of the speed.
     #[inline(never)]
     pub(super) fn of(block: &[u8; BLOCK]) -> Masks {
@@ -128,6 +178,7 @@ mod avx2 {
             at: bits(halves, |half| half.equal(b'@')),
             digit: bits(halves, |half| half.within(b'0', 10)),
             alpha: bits(halves, |half| half.lower().within(b'a', 26)),
+            upper: bits(halves, |half| half.within(b'A', 26)),
             dot: bits(halves, |half| half.equal(b'.')),
             colon: bits(halves, |half| half.equal(b':')),
             escape: bits(halves, |half| half.equal(b'%').or(half.equal(b'\\')).or(half.equal(b'&'))),
@@ -140,6 +191,10 @@ mod avx2 {
 mod plain {
     use super::{BLOCK, Masks};
 
+    pub(super) fn digits_of(block: &[u8; BLOCK]) -> u64 {
+        of(block).digit
+    }
+
     pub(super) fn of(block: &[u8; BLOCK]) -> Masks {
         let bits = |test: fn(u8) -> bool| {
             block.iter().enumerate().fold(0, |bits, (place, &byte)| bits | u64::from(test(byte)) << place)
@@ -148,6 +203,7 @@ mod plain {
             at: bits(|byte| byte == b'@'),
             digit: bits(|byte| byte.is_ascii_digit()),
             alpha: bits(|byte| byte.is_ascii_alphabetic()),
+            upper: bits(|byte| byte.is_ascii_uppercase()),
             dot: bits(|byte| byte == b'.'),
             colon: bits(|byte| byte == b':'),
             escape: bits(|byte| matches!(byte, b'%' | b'\\' | b'&')),
@@ -166,12 +222,16 @@ mod tests {
         fn the_block_of_this_machine_is_the_plain_one(bytes in prop::collection::vec(any::<u8>(), BLOCK)) {
             let block = bytes.first_chunk().expect("64 bytes");
             prop_assert_eq!(of(block), plain::of(block));
+            prop_assert_eq!(digits_of(block), plain::digits_of(block));
         }
 
         #[test]
         fn nothing_past_the_end_is_seen(bytes in prop::collection::vec(any::<u8>(), 0..100), cut in 0usize..100) {
             let cut = cut.min(bytes.len());
-            prop_assert_eq!(Masks::load(&bytes, 0, cut), Masks::load(&bytes[..cut], 0, cut));
+            let (within, whole) = (Text::within(&bytes, 0..cut), Text::whole(&bytes[..cut]));
+            prop_assert_eq!(within.bytes(), whole.bytes());
+            prop_assert_eq!(within.masks(0), whole.masks(0));
+            prop_assert_eq!(within.digits(0), whole.masks(0).digit);
         }
     }
 }

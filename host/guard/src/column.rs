@@ -1,5 +1,6 @@
 //! Whole columns.
 
+use crate::block::{BLOCK, Text};
 use crate::detector::{Detector, Hit};
 use crate::kind::Counts;
 use arrow_array::types::ByteArrayType;
@@ -20,14 +21,30 @@ impl Detector {
     /// found. A clean column costs one pass over its bytes, however short its rows are. Nulls hold nothing.
     #[must_use]
     pub fn scan<T: ByteArrayType>(&self, column: &GenericByteArray<T>) -> Option<ColumnHits> {
-        let mut found = ColumnHits::default();
-        let mut hits = Vec::new();
-        self.suspects(column, |row, bytes, from, to| {
-            hits.clear();
-            self.find_in(bytes, from..to, &mut hits);
-            if !hits.is_empty() {
-                found.rows.push(row as u32);
-                hits.iter().for_each(|Hit { kind, .. }| found.counts.add(*kind, 1));
+        let offsets = column.value_offsets();
+        let place = |row: usize| offsets[row].as_usize();
+        let bytes = column.value_data();
+        let (base, rows) = (place(0), column.len());
+        let (mut found, mut hits) = (ColumnHits::default(), Vec::new());
+        let mut row = 0;
+        self.wanted.suspects(Text::within(bytes, base..place(rows)), |block, needs| {
+            let (from, to) = (base + block, base + block + BLOCK);
+            while row < rows && place(row + 1) <= from {
+                row += 1;
+            }
+            while row < rows && place(row) < to {
+                let (start, end) = (place(row), place(row + 1));
+                let text = Text::within(bytes, start..end);
+                if from <= start && end <= to {
+                    // the block has seen all of it
+                    self.find_needed(text, needs, &mut hits);
+                } else {
+                    self.find_in(text, &mut hits);
+                }
+                if !hits.is_empty() {
+                    found.take(row, &mut hits, column.is_null(row));
+                }
+                row += 1;
             }
         });
         (!found.rows.is_empty()).then_some(found)
@@ -49,29 +66,16 @@ impl Detector {
         out.copy_to(column.len());
         GenericByteArray::new(OffsetBuffer::new(out.ends.into()), out.values.into(), column.nulls().cloned())
     }
+}
 
-    /// Calls for each row, in order, in which there may be something.
-    fn suspects<T: ByteArrayType>(
-        &self,
-        column: &GenericByteArray<T>,
-        mut each: impl FnMut(usize, &[u8], usize, usize),
-    ) {
-        let offsets = column.value_offsets();
-        let place = |row: usize| offsets[row].as_usize();
-        let bytes = column.value_data();
-        let rows = column.len();
-        let mut row = 0;
-        self.wanted.suspects(bytes, place(0), place(rows), |from, to| {
-            while row < rows && place(row + 1) <= from {
-                row += 1;
-            }
-            while row < rows && place(row) < to {
-                if !column.is_null(row) {
-                    each(row, bytes, place(row), place(row + 1));
-                }
-                row += 1;
-            }
-        });
+impl ColumnHits {
+    /// Takes the hits of a row, and none of a null, whatever bytes lie beneath it.
+    fn take(&mut self, row: usize, hits: &mut Vec<Hit>, is_null: bool) {
+        if !is_null {
+            self.rows.push(row as u32);
+            hits.iter().for_each(|hit| self.counts.add(hit.kind, 1));
+        }
+        hits.clear();
     }
 }
 
@@ -132,11 +136,11 @@ mod tests {
     }
 
     /// What is found row by row.
-    fn row_by_row(column: &StringArray) -> ColumnHits {
+    fn row_by_row(detector: &Detector, column: &StringArray) -> ColumnHits {
         let mut all = ColumnHits::default();
         for (row, text) in column.iter().enumerate() {
             let mut hits = Vec::new();
-            detector().find(text.unwrap_or(""), &mut hits);
+            detector.find(text.unwrap_or(""), &mut hits);
             hits.iter().for_each(|hit| all.counts.add(hit.kind, 1));
             all.rows.extend((!hits.is_empty()).then_some(row as u32));
         }
@@ -208,22 +212,41 @@ mod tests {
         #[test]
         fn a_column_holds_what_its_rows_hold(
             rows in prop::collection::vec(row(), 0..60), from in 0usize..60, len in 0usize..60,
+            kinds in prop_oneof![Just(Kind::ALL.to_vec()), prop::sample::subsequence(Kind::ALL.to_vec(), 0..=6)],
         ) {
+            let detector = Detector::new(&kinds);
             let column = StringArray::from(rows);
             let from = from.min(column.len());
             for column in [column.clone(), column.slice(from, len.min(column.len() - from))] {
-                let expected = row_by_row(&column);
-                let found = detector().scan(&column).unwrap_or_default();
-                prop_assert_eq!(&found, &expected);
-                let masked = detector().mask(&column, &found);
+                let found = detector.scan(&column).unwrap_or_default();
+                prop_assert_eq!(&found, &row_by_row(&detector, &column));
+                let masked = detector.mask(&column, &found);
                 prop_assert_eq!(masked.len(), column.len());
-                prop_assert_eq!(masked.nulls().map(|nulls| nulls.iter().collect::<Vec<_>>()),
-                    column.nulls().map(|nulls| nulls.iter().collect::<Vec<_>>()));
                 for row in 0..column.len() {
-                    prop_assert_eq!(masked.value(row), &*detector().mask_text(column.value(row)).0);
+                    prop_assert_eq!(masked.is_null(row), column.is_null(row));
+                    prop_assert_eq!(masked.value(row), &*detector.mask_text(column.value(row)).0);
                 }
-                prop_assert_eq!(detector().scan(&masked), None);
+                prop_assert_eq!(detector.scan(&masked), None);
             }
+        }
+
+        #[test]
+        fn a_column_of_any_bytes_holds_what_its_rows_hold(
+            rows in prop::collection::vec(prop::collection::vec(
+                prop::sample::select(b"0123456789012345@.:%\\&#;- nuxDE\xE2\x80\x93\xEF\xBC\x94\xC2\xA0".to_vec()), 0..40), 0..20),
+            kinds in prop::sample::subsequence(Kind::ALL.to_vec(), 1..=6),
+        ) {
+            let detector = Detector::new(&kinds);
+            let mut expected = Vec::new();
+            for (row, bytes) in rows.iter().enumerate() {
+                let mut hits = Vec::new();
+                detector.find(bytes, &mut hits);
+                expected.extend((!hits.is_empty()).then_some(row as u32));
+            }
+            let column = BinaryArray::from_iter_values(rows);
+            let found = detector.scan(&column).unwrap_or_default();
+            prop_assert_eq!(&found.rows, &expected);
+            prop_assert_eq!(detector.scan(&detector.mask(&column, &found)), None);
         }
     }
 }

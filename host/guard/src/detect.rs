@@ -10,20 +10,21 @@ mod ssn;
 
 pub(crate) use card::issued_number;
 
+use crate::block::Text;
 use crate::kind::{Kind, Kinds};
 use crate::survey::Needs;
 use std::ops::Range;
 
 /// Finds what a text is worth being looked through for.
-pub(crate) fn plain(kinds: Kinds, needs: Needs, text: &[u8], mut found: impl FnMut(Kind, Range<usize>)) {
+pub(crate) fn plain(kinds: Kinds, needs: Needs, text: Text<'_>, mut found: impl FnMut(Kind, Range<usize>)) {
     if needs.email {
-        email::find(text, |range| found(Kind::Email, range));
+        email::find(text.bytes(), |range| found(Kind::Email, range));
     }
     if needs.iban {
         iban::find(text, |range| found(Kind::Iban, range));
     }
     if needs.ipv6 {
-        ip::find_v6(text, |range| found(Kind::Ip, range));
+        ip::find_v6(text.bytes(), |range| found(Kind::Ip, range));
     }
     if needs.digits {
         numbers(kinds, text, found);
@@ -31,34 +32,40 @@ pub(crate) fn plain(kinds: Kinds, needs: Needs, text: &[u8], mut found: impl FnM
 }
 
 /// Cards, social security and telephone numbers and IPv4 addresses: all are groups of digits.
-fn numbers(kinds: Kinds, text: &[u8], mut found: impl FnMut(Kind, Range<usize>)) {
+#[inline(never)]
+fn numbers(kinds: Kinds, text: Text<'_>, mut found: impl FnMut(Kind, Range<usize>)) {
     let (mut card, mut ssn, mut ip, mut phone) = (0, 0, 0, 0);
-    groups::each(text, |groups| {
-        let start = groups.first().start;
-        if kinds.has(Kind::Card)
+    let bytes = text.bytes();
+    groups::each(text, &mut |groups| {
+        let (start, digits) = (groups.first().start, groups.digits());
+        if digits >= 12
+            && kinds.has(Kind::Card)
             && start >= card
-            && let Some(range) = card::at(text, groups)
+            && let Some(range) = card::at(bytes, groups)
         {
             card = range.end;
             found(Kind::Card, range);
         }
-        if kinds.has(Kind::Ssn)
+        if digits >= 9
+            && kinds.has(Kind::Ssn)
             && start >= ssn
-            && let Some(range) = ssn::at(text, groups)
+            && let Some(range) = ssn::at(bytes, groups)
         {
             ssn = range.end;
             found(Kind::Ssn, range);
         }
-        if kinds.has(Kind::Ip)
+        if groups.chain().len() >= 4
+            && kinds.has(Kind::Ip)
             && start >= ip
-            && let Some(range) = ip::v4_at(text, groups)
+            && let Some(range) = ip::v4_at(bytes, groups)
         {
             ip = range.end;
             found(Kind::Ip, range);
         }
-        if kinds.has(Kind::Phone)
+        if digits >= 7
+            && kinds.has(Kind::Phone)
             && start >= phone
-            && let Some(range) = phone::at(text, groups)
+            && let Some(range) = phone::at(bytes, groups)
         {
             phone = range.end;
             found(Kind::Phone, range);
@@ -74,7 +81,7 @@ mod tests {
     pub(super) fn found(kind: Kind, text: &str) -> Vec<&str> {
         let needs = Needs { email: true, digits: true, iban: true, ipv6: true, fold: false };
         let mut all = Vec::new();
-        plain(Kinds::new(&[kind]), needs, text.as_bytes(), |of, range| {
+        plain(Kinds::new(&[kind]), needs, Text::whole(text.as_bytes()), |of, range| {
             if of == kind {
                 all.push(&text[range]);
             }

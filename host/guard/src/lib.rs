@@ -9,7 +9,8 @@
 //! - What a detector finds in a row depends on the bytes of that row alone: not on its column, its neighbours or a slice.
 //! - Hits are in order, do not overlap, and begin and end between characters.
 //! - Nothing is found in what was masked, rows keep their places, and a text without hits stays as it is.
-//! - No text makes it panic, and it takes time in proportion to what it reads.
+//! - No text makes it panic, and it takes time in proportion to what it reads. To mask, a text is looked through again until
+//!   nothing is found; one that was made to be looked through for ever is masked as a whole.
 //!
 //! # What is found
 //!
@@ -35,7 +36,7 @@
 //! - Cards in groups of one or two digits, or over several lines or columns; whole numbers of 13, 14, 16 or 17 digits that
 //!   begin with 1, which are times; the digits behind the point of a number; cards within a UUID.
 //! - Nine digits in a row with no word near that says that they are a social security number; one with two kinds of
-//!   separators.
+//!   separators. Cards in two groups with a point between, which are decimals.
 //! - E-mail addresses in words (`jo at example dot com`), with blanks around the `@`, with a quoted local part, or at a
 //!   host without a domain or at a bare IP address.
 //! - Telephone numbers in one piece, or in groups that could be anything, with no word near; extensions in words.

@@ -4,7 +4,7 @@
 //! `@`; so many digits; two letters before two digits) lies in one block, or in two that follow each other: no hit that
 //! is written plainly is longer than 56 bytes, an e-mail excepted, which has its `@`.
 
-use crate::block::{BLOCK, Masks};
+use crate::block::{BLOCK, Masks, Text};
 use crate::fold::{Sign, sign_at};
 use crate::kind::{Kind, Kinds};
 
@@ -65,15 +65,14 @@ impl Wanted {
 
     /// What one text is worth.
     #[inline]
-    pub(crate) fn survey(&self, bytes: &[u8], from: usize, to: usize) -> Needs {
+    pub(crate) fn survey(&self, text: Text<'_>) -> Needs {
         let mut needs = Needs::default();
         let mut digits = 0;
         let mut hints = false;
-        self.blocks(bytes, from, to, |_, block| {
+        self.blocks::<true>(text, |_, block| {
             needs = needs.or(block.needs);
             digits += block.digits;
             hints |= block.hints;
-            true
         });
         // blanks, dashes and line ends in another spelling hide nothing where there is nothing to hide
         let shortest = self.digits.min(if self.ip { 4 } else { u32::MAX });
@@ -82,25 +81,28 @@ impl Wanted {
         needs
     }
 
-    /// Places of blocks in which, or in which and the one before, a hit of some row may lie. Rows are not known here.
+    /// Calls with the place of each block in which, or in which and the one before, a hit of some row may lie, and with what
+    /// such a row is worth at most. Rows are not known here.
     #[inline]
-    pub(crate) fn suspects(&self, bytes: &[u8], from: usize, to: usize, mut found: impl FnMut(usize, usize)) {
-        self.blocks(bytes, from, to, |place, block| {
-            if block.needs.any() | (block.hints & (block.window >= SPELLED_DIGITS)) {
-                found(place, (place + BLOCK).min(to));
+    pub(crate) fn suspects(&self, text: Text<'_>, mut found: impl FnMut(usize, Needs)) {
+        self.blocks::<false>(text, |place, block| {
+            let mut needs = block.needs;
+            needs.fold |= block.hints & (block.window >= SPELLED_DIGITS || needs.email);
+            if needs.any() {
+                found(place, needs);
             }
-            true
         });
     }
 
+    /// `ONE` says that the bytes are one text: where they are rows of many, words begin anywhere.
     #[inline(always)]
-    fn blocks(&self, bytes: &[u8], from: usize, to: usize, mut each: impl FnMut(usize, Seen) -> bool) {
+    fn blocks<const ONE: bool>(&self, text: Text<'_>, mut each: impl FnMut(usize, Seen)) {
         let mut last = Last::default();
-        let mut place = from;
-        while place < to {
-            let masks = Masks::load(bytes, place, to);
-            let seen = self.block(bytes, place, &masks, &mut last);
-            if !each(place, seen) || to - place <= BLOCK {
+        let bytes = text.bytes();
+        let mut place = 0;
+        while place < bytes.len() {
+            each(place, self.block::<ONE>(bytes, place, &text.masks(place), &mut last));
+            if bytes.len() - place <= BLOCK {
                 return;
             }
             place += STRIDE;
@@ -108,13 +110,13 @@ impl Wanted {
     }
 
     #[inline(always)]
-    fn block(&self, bytes: &[u8], place: usize, masks: &Masks, last: &mut Last) -> Seen {
+    fn block<const ONE: bool>(&self, bytes: &[u8], place: usize, masks: &Masks, last: &mut Last) -> Seen {
         let digits = masks.digit.count_ones();
         let window = digits + last.digits;
         let mut needs = Needs { email: self.email & (masks.at != 0), ..Needs::default() };
         needs.digits = window >= self.digits;
         if self.iban {
-            let account = account(masks);
+            let account = account::<ONE>(masks) != 0;
             needs.iban = (account | last.account) & (window >= IBAN_DIGITS);
             last.account = account;
         }
@@ -154,13 +156,27 @@ struct Last {
     account: bool,
 }
 
-/// Whether there are two letters that begin a word, and then two digits, with at most one byte between.
+/// Two letters that begin a word, and then two digits; or two capitals, one other byte, and two digits.
 #[inline(always)]
-fn account(masks: &Masks) -> bool {
+fn account<const ONE: bool>(masks: &Masks) -> u64 {
     let word = masks.alpha | masks.digit;
-    let letters = masks.alpha & (masks.alpha >> 1) & !(word << 1);
+    let begins = if ONE { !(word << 1) } else { !0 };
+    let letters = masks.alpha & (masks.alpha >> 1) & begins;
     let digits = masks.digit & (masks.digit >> 1);
-    letters & ((digits >> 2) | (!(word >> 2) & (digits >> 3))) != 0
+    let capitals = masks.upper & (masks.upper >> 1);
+    letters & ((digits >> 2) | (capitals & !(word >> 2) & (digits >> 3)))
+}
+
+/// Calls for each place of a text where letters and digits stand as at the start of an account number, in order; for some
+/// places twice, and for some where a word has begun before.
+pub(crate) fn accounts(text: Text<'_>, mut found: impl FnMut(usize)) {
+    for place in (0..text.bytes().len()).step_by(STRIDE) {
+        let mut starts = account::<true>(&text.masks(place));
+        while starts != 0 {
+            found(place + starts.trailing_zeros() as usize);
+            starts &= starts - 1;
+        }
+    }
 }
 
 /// Colons within words, and whether two follow each other.
@@ -191,7 +207,7 @@ mod tests {
     use super::*;
 
     fn needs(kinds: &[Kind], text: &str) -> Needs {
-        Wanted::new(Kinds::new(kinds)).survey(text.as_bytes(), 0, text.len())
+        Wanted::new(Kinds::new(kinds)).survey(Text::whole(text.as_bytes()))
     }
 
     #[test]

@@ -52,13 +52,23 @@ fn sample() -> Vec<Case> {
     lines.map(case).collect()
 }
 
+/// The data folder that may stand beside the repository.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/pii")
+}
+
+/// Says that something is not tested here, past the test harness, which keeps what passing tests print.
+fn skipped(name: &str) {
+    // nobody to tell is no reason to fail
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED: the gate on {name}: ../shared/data/pii is not there");
+}
+
 /// Texts of the data folder that may stand beside the repository.
 fn shared(name: &str) -> Option<Vec<Case>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/pii");
+    let folder = folder();
     let texts = folder.join(format!("{name}.jsonl.gz"));
     if !texts.exists() {
-        // past the test harness, which keeps what passing tests print; nobody to tell is no reason to fail
-        let _ = writeln!(std::io::stderr(), "\nSKIPPED: the gate on {name}: ../shared/data/pii is not there");
+        skipped(name);
         return None;
     }
     let found = lines(folder.join(format!("presidio_regex_on_{name}.jsonl.gz")));
@@ -136,6 +146,27 @@ fn nothing_that_presidio_finds_leaves_the_gate_and_little_else_is_masked_in_whol
             assert!(untouched > 0.995, "{name}: {untouched}");
         }
     }
+}
+
+/// The cases that Presidio's own recognisers are tested with: what they expect of four kinds is found.
+#[test]
+fn what_presidio_expects_of_its_recognisers_is_found() {
+    let file = folder().join("presidio_recogniser_cases_dev.jsonl.gz");
+    if !file.exists() {
+        return skipped("presidio_recogniser_cases_dev");
+    }
+    let detector = Detector::new(&FOUR);
+    let cases = lines(file);
+    let required = cases.iter().filter(|case| is_required(text(&case["entity"])));
+    let mut expected = 0;
+    for case in required {
+        let mut hits = Vec::new();
+        detector.find(text(&case["text"]), &mut hits);
+        let count = case["expected_count"].as_u64().expect("a count") as usize;
+        assert!(hits.len() >= count, "{count} expected in {case}, found {hits:?}");
+        expected += count;
+    }
+    assert!(expected >= 80, "{expected}");
 }
 
 /// What the labels know and the regular expressions do not: how much of it the gate finds. Held as a floor.

@@ -11,7 +11,7 @@ const LONGEST: usize = 19;
 pub(super) fn at(text: &[u8], groups: Groups<'_>) -> Option<Range<usize>> {
     let chain = groups.chain();
     let first = groups.first();
-    if chain.len() == 1 && first.len() < 12 || !apart(bytes::before(text, first.start)) {
+    if !apart(bytes::before(text, first.start)) {
         return None;
     }
     let mut digits = [0u8; LONGEST];
@@ -25,7 +25,7 @@ pub(super) fn at(text: &[u8], groups: Groups<'_>) -> Option<Range<usize>> {
         }
         len += group.len();
         let number = &digits[..len];
-        let whole = last_is_long(&chain[..=i]) && apart(bytes::at(text, group.end));
+        let whole = is_written_so(&chain[..=i]) && apart(bytes::at(text, group.end));
         if whole && plausible(number, i > 0) && luhn(number) && (i > 0 || !is_fraction(text, first)) {
             end = Some(group.end);
         }
@@ -41,12 +41,15 @@ fn divides(gap: Gap, before: &[Group]) -> bool {
     long && matches!(gap, Gap::Blank | Gap::Dash | Gap::Dot | Gap::Line)
 }
 
-/// Whether a number may end with this group: one or two digits are left over only behind groups of four.
-fn last_is_long(groups: &[Group]) -> bool {
-    let Some((last, before)) = groups.split_last() else {
+/// Whether these groups may be all of a number. One or two digits are left over only behind groups of four. Points stand
+/// between all groups or none, and one point alone makes a decimal, such as a time in seconds.
+fn is_written_so(groups: &[Group]) -> bool {
+    let [first @ .., last] = groups else {
         return false;
     };
-    before.is_empty() || last.len() >= 3 || before.iter().all(|group| group.len() == 4)
+    let points = groups[1..].iter().filter(|group| group.gap == Gap::Dot).count();
+    let long = first.is_empty() || last.len() >= 3 || first.iter().all(|group| group.len() == 4);
+    long && (points == 0 || points >= 2 && points == first.len())
 }
 
 /// Whether a group is what stands behind the point of a number, such as a longitude.
@@ -161,6 +164,8 @@ mod tests {
             "4111111111111111x",
             "41111111111111112",
             "0.4111111111111111",
+            "1594598440.2448626",
+            "4111 1111.1111 1111",
             "41 11 11 11 11 11 11 11",
             "9111111111111111",
             "4111\n1111 1111 1111",

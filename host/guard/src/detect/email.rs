@@ -22,10 +22,13 @@ pub(super) fn find(text: &[u8], mut found: impl FnMut(Range<usize>)) {
 /// Where the local part that ends at `end` starts. What is allowed in it but stands around addresses more often than in them
 /// (`/`, `=`, `?` …) counts only where it is all there is.
 fn local_start(text: &[u8], free: usize, end: usize) -> Option<usize> {
-    let usual = |char: char| char.is_alphanumeric() || "._%+-'!#$&*~^`".contains(char);
+    let usual = |char: char| match char {
+        '.' | '_' | '%' | '+' | '-' | '\'' | '!' | '#' | '$' | '&' | '*' | '~' | '^' | '`' => true,
+        _ => char.is_alphanumeric(),
+    };
     let mut start = run_start(text, free, end, usual);
     if start == end {
-        start = run_start(text, free, end, |char| usual(char) || "/=?{|}".contains(char));
+        start = run_start(text, free, end, |char| usual(char) || matches!(char, '/' | '=' | '?' | '{' | '|' | '}'));
     }
     while start < end && matches!(text[start], b'\'' | b'.' | b'`') {
         start += 1;

@@ -1,6 +1,8 @@
 //! International bank account numbers (ISO 13616).
 
-use crate::bytes::{self, apart};
+use crate::block::Text;
+use crate::bytes::{apart, at, before};
+use crate::survey::accounts;
 use std::ops::Range;
 
 /// Country and length, from the IBAN registry of SWIFT and the lists of countries that use the form without being in it,
@@ -14,43 +16,39 @@ const LENGTHS: &[u8] = b"\
     YE30 ";
 
 /// All account numbers of a text.
-pub(super) fn find(text: &[u8], mut found: impl FnMut(Range<usize>)) {
-    let mut start = 0;
-    while start + 15 <= text.len() {
-        // fourth is a check digit, whether or not something divides them from the country
-        let letters = text[start].is_ascii_alphabetic() && text[start + 1].is_ascii_alphabetic();
-        if letters
-            && text[start + 3].is_ascii_digit()
-            && apart(bytes::before(text, start))
-            && let Some(end) = end(text, start)
+pub(super) fn find(text: Text<'_>, mut found: impl FnMut(Range<usize>)) {
+    let mut free = 0;
+    let bytes = text.bytes();
+    accounts(text, |start| {
+        if start >= free
+            && apart(before(bytes, start))
+            && let Some(end) = end(bytes, start)
         {
             found(start..end);
-            start = end;
-        } else {
-            start += 1;
+            free = end;
         }
-    }
+    });
 }
 
 /// Where the account number that starts at a place ends.
 fn end(text: &[u8], start: usize) -> Option<usize> {
     let len = length_of([text[start], text[start + 1]])?;
-    let divided = divides(text[start + 2]);
+    let divided = divides(at(text, start + 2));
     let mut number = [0u8; 34];
-    let mut at = start;
+    let mut place = start;
     for (i, slot) in number[..len].iter_mut().enumerate() {
-        if i >= 2 && divides(bytes::at(text, at)) {
-            at += 1;
+        if i >= 2 && divides(at(text, place)) {
+            place += 1;
         }
-        let byte = bytes::at(text, at);
+        let byte = at(text, place);
         // Letters of both cases come from hands and are let pass; behind `in 20 …` they are prose.
         if !byte.is_ascii_alphanumeric() || divided && byte.is_ascii_lowercase() {
             return None;
         }
         *slot = byte;
-        at += 1;
+        place += 1;
     }
-    (apart(bytes::at(text, at)) && checks(&number[..len])).then_some(at)
+    (apart(at(text, place)) && checks(&number[..len])).then_some(place)
 }
 
 fn divides(byte: u8) -> bool {

@@ -1,13 +1,11 @@
 //! Telephone numbers: by their shape where it says enough, else by a word near them.
 
 use super::groups::{Gap, Group, Groups};
-use crate::bytes::{self, apart};
+use crate::bytes::{self, Words, apart};
 use std::ops::Range;
 
-/// Bytes before a number in which a word may say what it is.
-const NEAR: usize = 32;
 /// Words, or their beginnings, that a telephone number stands behind.
-const WORDS: [&[u8]; 14] = [
+const WORDS: Words = Words::new(&[
     b"phone",
     b"tel",
     b"call",
@@ -22,7 +20,7 @@ const WORDS: [&[u8]; 14] = [
     b"handy",
     b"reach",
     b"text ",
-];
+]);
 const MOST_GROUPS: usize = 7;
 
 /// The telephone number that begins with the first group.
@@ -32,17 +30,25 @@ pub(super) fn at(text: &[u8], groups: Groups<'_>) -> Option<Range<usize>> {
     let (start, lead) = lead(text, first);
     let before = bytes::before(text, start);
     let goes_on = !lead.plus && !matches!(first.gap, Gap::End | Gap::Blank);
-    if chain.iter().map(Group::len).sum::<usize>() < 7 || !apart(before) || goes_on || before == b'$' {
+    if !apart(before) || goes_on || before == b'$' {
         return None;
     }
     // the longest that has a shape; what follows a blank may be another number
-    let longest = chain.len().min(MOST_GROUPS);
-    let end = (1..=longest).rev().map(|len| Number { text, groups: &chain[..len], lead }).find_map(|number| {
-        let last = number.groups[number.groups.len() - 1];
-        let after = groups.gap_after(number.groups.len());
-        let ends = matches!(after, Gap::End | Gap::Blank | Gap::Paren) && ends_well(text, last.end);
-        (ends && number.has_a_shape()).then_some(last.end)
-    })?;
+    let mut len = chain.len().min(MOST_GROUPS);
+    let mut digits = chain[..len].iter().map(Group::len).sum();
+    let end = loop {
+        if digits < 7 {
+            return None;
+        }
+        let end = chain[len - 1].end;
+        let ends = matches!(groups.gap_after(len), Gap::End | Gap::Blank | Gap::Paren);
+        let number = Number { text, groups: &chain[..len], lead, digits };
+        if ends && number.has_a_shape() && ends_well(text, end) {
+            break end;
+        }
+        len -= 1;
+        digits -= chain[len].len();
+    };
     let range = start..extension_end(text, end);
     (!bytes::in_uuid(text, &range)).then_some(range)
 }
@@ -96,12 +102,13 @@ struct Number<'a> {
     text: &'a [u8],
     groups: &'a [Group],
     lead: Lead,
+    digits: usize,
 }
 
 impl Number<'_> {
     fn has_a_shape(&self) -> bool {
-        let digits: usize = self.groups.iter().map(Group::len).sum();
-        if digits > 15 || digits < 7 || self.is_other() {
+        let digits = self.digits;
+        if digits > 15 || self.is_other() {
             return false;
         }
         if self.lead.plus {
@@ -146,7 +153,8 @@ impl Number<'_> {
             return (2..=5).contains(&area) && (8..=11).contains(&digits) && (2..=4).contains(&self.groups.len());
         }
         if first == b'0' && self.digit(1) == b'0' {
-            return digits >= 10 && self.groups.len() >= 2 && (3..=5).contains(&area) && self.is_uniform();
+            let divided = self.groups.len() >= 2 && self.groups[1].gap != Gap::Paren && self.is_uniform();
+            return digits >= 10 && divided && (3..=5).contains(&area);
         }
         first == b'0' && (9..=11).contains(&digits) && self.groups.len() >= 2 && self.is_grouped(digits)
     }
@@ -166,10 +174,7 @@ impl Number<'_> {
 
     /// Whether a word shortly before it, with no other number between, says that it is a telephone number.
     fn is_announced(&self) -> bool {
-        let start = self.groups[0].start;
-        let near = &self.text[start.saturating_sub(NEAR)..start];
-        let near = near.iter().rposition(u8::is_ascii_digit).map_or(near, |digit| &near[digit + 1..]);
-        bytes::mentions(near, &WORDS)
+        WORDS.announce_next(self.text, self.groups[0].start)
     }
 
     fn digit(&self, place: usize) -> u8 {
@@ -246,6 +251,8 @@ mod tests {
             "calls 1999-2010",
             "550e8400-e29b-41d4-a716-446655440000",
             "Customer#000000007",
+            "/contact HTTP/1.1\" 200 78075",
+            "LavaFire-004 (7680422528).jpg",
         ] {
             assert_eq!(found(Kind::Phone, text), Vec::<&str>::new(), "{text}");
         }

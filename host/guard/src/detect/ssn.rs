@@ -1,12 +1,11 @@
 //! US social security numbers, and taxpayer numbers of the same form.
 
 use super::groups::{Gap, Groups};
-use crate::bytes::{self, apart};
+use crate::bytes::{self, Words, apart};
 use std::ops::Range;
 
-/// Bytes before nine digits in a row in which a word has to say what they are.
-const NEAR: usize = 32;
-const WORDS: [&[u8]; 4] = [b"ssn", b"social sec", b"social_sec", b"socialsec"];
+/// Words that nine digits in a row have to stand behind.
+const WORDS: Words = Words::new(&[b"ssn", b"social sec", b"social_sec", b"socialsec"]);
 
 /// The number that begins with the first group: three, two and four digits with the same between, or nine digits behind a
 /// word that says what they are.
@@ -23,17 +22,13 @@ pub(super) fn at(text: &[u8], groups: Groups<'_>) -> Option<Range<usize>> {
             let part = |group: &super::groups::Group| &text[group.start..group.end];
             (serial.end, [part(area), part(group), part(serial)])
         }
-        (9, _) if mentioned(text, first.start) => {
+        (9, _) if WORDS.announce(text, first.start) => {
             let digits = &text[first.start..first.end];
             (first.end, [&digits[..3], &digits[3..5], &digits[5..]])
         }
         _ => return None,
     };
     (apart(bytes::at(text, end)) && issued(digits)).then_some(first.start..end)
-}
-
-fn mentioned(text: &[u8], start: usize) -> bool {
-    bytes::mentions(&text[start.saturating_sub(NEAR)..start], &WORDS)
 }
 
 /// Numbers that are never issued: area 000 and 666, group 00, serial 0000
