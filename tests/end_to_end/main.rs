@@ -17,6 +17,7 @@ mod interrupted;
 mod naughty;
 mod orders;
 mod plugins;
+mod registry;
 mod retail;
 mod samples;
 mod windows;

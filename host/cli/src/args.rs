@@ -195,6 +195,55 @@ pub(crate) enum PluginCommand {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Put a version of a rule into a registry, with its test cases. A version never changes.
+    Publish {
+        /// A rule's package, which is built, or a component.
+        path: PathBuf,
+        /// The registry; default for a package: the folder `registry` beside it.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Folder of test cases; default for a package: the folder `cases` in it.
+        #[arg(long, value_name = "DIR")]
+        cases: Option<PathBuf>,
+        /// Sign with this private key, as `keygen` makes it.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Who publishes it, for the record.
+        #[arg(long, value_name = "TEXT")]
+        publisher: Option<String>,
+    },
+    /// Vouch for a version of a rule that is in a registry.
+    Sign {
+        /// Which rule and version.
+        #[arg(value_name = "NAME@VERSION")]
+        rule: String,
+        /// The private key, as `keygen` makes it.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The registry.
+        #[arg(long, value_name = "DIR")]
+        registry: PathBuf,
+    },
+    /// Check that a version is as it was published, and who vouches for it.
+    Verify {
+        /// Which rule and version.
+        #[arg(value_name = "NAME@VERSION")]
+        rule: String,
+        /// The registry.
+        #[arg(long, value_name = "DIR")]
+        registry: PathBuf,
+        /// A public key: one of those given must have signed. May stand several times.
+        #[arg(long, value_name = "KEY")]
+        trust: Vec<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key to sign rules with: the private key into a new file, the public one onto standard output.
+    Keygen {
+        /// Where the private key goes. It is never written over.
+        file: PathBuf,
+    },
     /// Show what a rule is, what it imports, and how large it is.
     Inspect {
         /// A component or core module.

@@ -12,6 +12,7 @@ use sluice_batch::Field;
 use sluice_flow::{BoundStep, Pipeline, arriving};
 use sluice_manifest::{Checked, Environment, Findings, LoadError, Owner, Place, Plan, RuleUse, StepWhat};
 use sluice_ports::{RulePlan, Signature};
+use sluice_registry::Lock;
 use sluice_sandbox::{Component, Limits, OpenError, Sandbox, SandboxConfig, StepConfig, TokenKey};
 use sluice_sql::SqlCheck;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,8 +118,8 @@ impl<'a> Binder<'a> {
         let of_steps = plan.steps.iter().filter_map(|step| names(&step.what));
         let all: BTreeSet<&str> = of_steps.chain(plan.gold.iter().map(|gold| gold.rule.name.as_str())).collect();
         let registry = match rules {
-            Some(root) => Registry::new(root),
-            None if all.is_empty() => Registry::new(PathBuf::from(".")),
+            Some(root) => Registry::new(root, Lock::read(&Lock::beside(&checked.file))?),
+            None if all.is_empty() => Registry::new(PathBuf::from("."), None),
             None => bail!("{}: no folder of rules; name one under `rules:`", checked.file.display()),
         };
         registry.prepare(&all)?;
@@ -218,8 +219,8 @@ impl<'a> Binder<'a> {
         if let Some(component) = self.components.get(&key) {
             return Ok(component.clone());
         }
-        let (_, bytes) = self.registry.find(&rule.name, &rule.version)?;
-        let component = self.sandbox.load(&bytes)?;
+        let artefact = self.registry.find(&rule.name, &rule.version)?;
+        let component = self.sandbox.load(&artefact.bytes)?;
         self.components.insert(key, component.clone());
         Ok(component)
     }

@@ -90,10 +90,9 @@ fn compile(folder: &Path, metadata: &Metadata, packages: &[&Package]) -> Result<
     let mut command = cargo(folder);
     command.args(["build", "--release", "--target", TARGET]);
     command.arg("--target-dir").arg(metadata.target_directory.join("rules"));
-    for setting in SETTINGS {
-        command.args(["--config", setting]);
+    for setting in configuration() {
+        command.args(["--config", &setting]);
     }
-    command.args(["--config", &format!("target.{TARGET}.rustflags={}", flags())]);
     for package in packages {
         command.args(["-p", &package.name]);
     }
@@ -103,6 +102,16 @@ fn compile(folder: &Path, metadata: &Metadata, packages: &[&Package]) -> Result<
         bail!("{}: the rule does not compile (see above)", folder.display());
     }
     Ok(())
+}
+
+/// Everything that is given to cargo besides what the packages say.
+fn configuration() -> impl Iterator<Item = String> {
+    SETTINGS.into_iter().map(str::to_owned).chain([format!("target.{TARGET}.rustflags={}", flags())])
+}
+
+/// The settings of a build as one text: components that were built with others are built again.
+pub(crate) fn settings() -> String {
+    configuration().collect::<Vec<_>>().join("\n")
 }
 
 /// SIMD on; no folder of this machine in the component, so that its digest is the same on every machine.

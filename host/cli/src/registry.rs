@@ -1,124 +1,174 @@
 //! Finding rules by name and range of versions.
 //!
-//! A folder of rules holds packages (`NAME/Cargo.toml`), built components (`registry/NAME/VERSION.wasm`), or both. Where a
-//! package is at hand, its component is built when it is missing or older than any source of the folder; so a clone
-//! runs with one command, and a host without sources runs from components alone.
+//! A folder of rules holds packages (`NAME/Cargo.toml`), components (`registry/NAME/VERSION.wasm`), or both; or it is a
+//! registry itself. Where a package is at hand, its component is built when it is missing or was made of other sources
+//! (`sources`, `built`); so a clone runs with one command, and a host without sources runs from components alone. What
+//! is published is never built over.
+
+pub(crate) mod built;
+pub(crate) mod sources;
 
 use crate::guest_build;
 use anyhow::{Context, Result, bail};
-use semver::{Version, VersionReq};
-use sluice_sandbox::Sandbox;
+use built::{Built, Put};
+use sluice_local::DirStore;
+use sluice_ports::Kind;
+use sluice_registry::{Artefact, Lock, ReadLimits, Registry as _, RuleName, StoreRegistry};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-/// A folder of rules.
+/// A folder of rules, and what is pinned of them.
 pub(crate) struct Registry {
     root: PathBuf,
+    lock: Option<Lock>,
 }
 
 impl Registry {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+    pub(crate) fn new(root: PathBuf, lock: Option<Lock>) -> Self {
+        Self { root, lock }
     }
 
     /// Builds the components of these rules where they are missing or out of date.
     pub(crate) fn prepare(&self, names: &BTreeSet<&str>) -> Result<()> {
-        let changed = newest_source(&self.root);
-        let outdated = |name: &str| {
-            let built = self.versions(name).into_iter().filter_map(|(_, file)| modified(&file)).max();
-            built.is_none_or(|built| changed.is_some_and(|changed| changed > built))
-        };
-        let folders: Vec<PathBuf> = names
-            .iter()
-            .map(|name| (name, self.root.join(name)))
-            .filter(|(name, folder)| folder.join("Cargo.toml").is_file() && outdated(name))
-            .map(|(_, folder)| folder)
-            .collect();
-        if folders.is_empty() {
+        let packages: Vec<&&str> = names.iter().filter(|name| is_package(&self.root.join(name))).collect();
+        if packages.is_empty() {
             return Ok(());
         }
-        let which: Vec<_> = folders.iter().filter_map(|folder| folder.file_name()?.to_str()).collect();
-        eprintln!("building rules: {}", which.join(", "));
-        for (package, module) in guest_build::build(&folders)? {
-            let file = self.folder(&package.name).join(format!("{}.wasm", package.version));
-            publish(&module, &file)?;
+        // taken before the compiler reads them: what is saved meanwhile makes another digest, and the next run builds it
+        let sources = sources::digest(&self.root)?;
+        let components = components(&self.root);
+        let outdated = |name: &&&str| !Built::new(&components, name).is_of(&sources);
+        let outdated: Vec<&str> = packages.into_iter().filter(outdated).copied().collect();
+        if outdated.is_empty() {
+            return Ok(());
+        }
+        eprintln!("building rules: {}", outdated.join(", "));
+        let folders: Vec<PathBuf> = outdated.iter().map(|name| self.root.join(name)).collect();
+        for ((package, module), folder) in guest_build::build(&folders)?.into_iter().zip(&folders) {
+            let component = sluice_sandbox::Sandbox::componentize(&module)?;
+            let built = Built::new(&components, &package.name);
+            if let Put::Published = built.put(&package.version, &component, folder, &sources)? {
+                let rule = format!("{}@{}", package.name, package.version);
+                eprintln!(
+                    "note: the sources of rule `{rule}` are not those that were published, which are what runs; raise the \
+                     version in {} to run them",
+                    folder.join("Cargo.toml").display()
+                );
+            }
         }
         Ok(())
     }
 
-    /// The newest version of a rule within a range: version and component.
-    pub(crate) fn find(&self, name: &str, range: &str) -> Result<(Version, Vec<u8>)> {
-        let wanted = VersionReq::parse(range).with_context(|| format!("`{range}` is no range of versions"))?;
-        let mut versions = self.versions(name);
-        versions.sort();
-        let there: Vec<String> = versions.iter().map(|(version, _)| version.to_string()).collect();
-        match versions.into_iter().rev().find(|(version, _)| wanted.matches(version)) {
-            Some((version, file)) => {
-                let bytes = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
-                Ok((version, bytes))
+    /// What a rule and a range stand for: by the lock file, else the newest version.
+    pub(crate) fn find(&self, name: &str, range: &str) -> Result<Artefact> {
+        let rule: RuleName = name.parse()?;
+        let Some(registry) = self.open()? else { bail!(self.no_rule(name)) };
+        wait(async {
+            if registry.versions(&rule).await?.is_empty() {
+                bail!(self.no_rule(name));
             }
-            None if there.is_empty() => bail!(
-                "no rule `{name}` in {}; rules there: {}",
-                self.root.display(),
-                self.names().into_iter().collect::<Vec<_>>().join(", ")
-            ),
-            None => bail!("no version of rule `{name}` is within `{range}`; versions there: {}", there.join(", ")),
+            Ok(sluice_registry::find(&registry, self.lock.as_ref(), &rule, range, &|_| false).await?)
+        })
+    }
+
+    /// The registry of components; none where there is no folder of them yet.
+    fn open(&self) -> Result<Option<StoreRegistry>> {
+        let folder = components(&self.root);
+        match DirStore::open(&folder) {
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            store => Ok(Some(over(store?, &folder))),
         }
     }
 
+    fn no_rule(&self, name: &str) -> String {
+        let there = self.names().into_iter().collect::<Vec<_>>().join(", ");
+        format!("no rule `{name}` in {}; rules there: {there}", self.root.display())
+    }
+
+    /// Rules that are built, and packages.
     fn names(&self) -> BTreeSet<String> {
-        let folders = |folder: &Path| {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.filter(|e| e.path().is_dir()).map(|e| e.file_name().to_string_lossy().into_owned()).collect()
-        };
-        let built: Vec<String> = folders(&self.root.join("registry"));
-        let packages: Vec<String> = folders(&self.root);
-        let is_rule = |name: &String| {
-            let text = std::fs::read_to_string(self.root.join(name).join("Cargo.toml")).unwrap_or_default();
-            text.contains("cdylib")
-        };
-        built.into_iter().chain(packages.into_iter().filter(is_rule)).collect()
-    }
-
-    fn folder(&self, name: &str) -> PathBuf {
-        self.root.join("registry").join(name)
-    }
-
-    fn versions(&self, name: &str) -> Vec<(Version, PathBuf)> {
-        let entries = std::fs::read_dir(self.folder(name)).into_iter().flatten().flatten();
-        let version = |path: &Path| Version::parse(path.file_name()?.to_str()?.strip_suffix(".wasm")?).ok();
-        entries.filter_map(|entry| Some((version(&entry.path())?, entry.path()))).collect()
+        let registry = self.open().ok().flatten();
+        let built = registry.map(|registry| wait(async move { registry.names().await }).unwrap_or_default());
+        let built = built.unwrap_or_default().into_iter().map(String::from);
+        built.chain(packages(&self.root)).collect()
     }
 }
 
-/// Makes a module a component and puts it into place whole.
-pub(crate) fn publish(module: &[u8], file: &Path) -> Result<()> {
-    let component = Sandbox::componentize(module)?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
-    let draft = folder.join(format!(".{}.{}", std::process::id(), file.file_name().unwrap_or_default().display()));
-    std::fs::write(&draft, component).with_context(|| format!("{}", draft.display()))?;
-    std::fs::rename(&draft, file).with_context(|| format!("{}", file.display()))
+/// A registry in a folder that is there.
+pub(crate) fn open(folder: &Path) -> Result<StoreRegistry> {
+    let store = DirStore::open(folder).with_context(|| format!("no registry at {}", folder.display()))?;
+    Ok(over(store, folder))
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    path.metadata().ok()?.modified().ok()
+/// A registry in a folder, made where it is not there.
+pub(crate) fn create(folder: &Path) -> Result<StoreRegistry> {
+    Ok(over(DirStore::create(folder)?, folder))
 }
 
-/// Time of the latest change of any source below a folder of rules, the contract's included.
-fn newest_source(root: &Path) -> Option<SystemTime> {
-    fn newest(folder: &Path, depth: u8) -> Option<SystemTime> {
-        let entries = std::fs::read_dir(folder).ok()?.flatten();
-        let of = |path: PathBuf| {
-            let name = path.file_name()?.to_str()?;
-            if path.is_dir() {
-                let skipped = name.starts_with('.') || matches!(name, "target" | "registry");
-                return if skipped || depth == 0 { None } else { newest(&path, depth - 1) };
-            }
-            matches!(path.extension()?.to_str()?, "rs" | "toml" | "wit").then(|| modified(&path)).flatten()
-        };
-        entries.filter_map(|entry| of(entry.path())).max()
+fn over(store: DirStore, folder: &Path) -> StoreRegistry {
+    StoreRegistry::new(Arc::new(store), folder.display().to_string(), ReadLimits::default())
+}
+
+/// Waits for work that a registry does, whether or not a runtime is under way on this thread.
+pub(crate) fn wait<T: Send>(
+    work: impl Future<Output = Result<T, impl Into<anyhow::Error> + Send>> + Send,
+) -> Result<T> {
+    let run = || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().context("the runtime could not be started")?;
+        runtime.block_on(work).map_err(Into::into)
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().expect("the work of a registry does not panic"))
+}
+
+/// The folder of components of a folder of rules: `registry` in it, beside packages; else the folder itself.
+pub(crate) fn components(root: &Path) -> PathBuf {
+    let within = root.join("registry");
+    if within.is_dir() || packages(root).next().is_some() { within } else { root.to_owned() }
+}
+
+/// Names of the folders that hold packages of rules.
+fn packages(root: &Path) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let is_rule = |folder: &PathBuf| {
+        is_package(folder) && std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default().contains("cdylib")
+    };
+    let folders = entries.map(|entry| entry.path()).filter(is_rule);
+    folders.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
+}
+
+fn is_package(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_rules_is_a_registry_or_holds_one() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(components(root.path()), root.path());
+        std::fs::create_dir(root.path().join("pii")).unwrap();
+        assert_eq!(components(root.path()), root.path(), "a folder without a package may be that of a rule's versions");
+        std::fs::write(root.path().join("pii/Cargo.toml"), "crate-type = [\"cdylib\"]").unwrap();
+        assert_eq!(components(root.path()), root.path().join("registry"));
+        std::fs::remove_file(root.path().join("pii/Cargo.toml")).unwrap();
+        std::fs::create_dir(root.path().join("registry")).unwrap();
+        assert_eq!(components(root.path()), root.path().join("registry"));
     }
-    newest(root, 6).max(newest(&root.join("../wit"), 1))
+
+    #[test]
+    fn a_rule_that_is_not_there_is_told_with_those_that_are() {
+        let root = tempfile::tempdir().unwrap();
+        let registry = Registry::new(root.path().to_owned(), None);
+        let told = |registry: &Registry| registry.find("pie", "^1").unwrap_err().to_string();
+        assert_eq!(told(&registry), format!("no rule `pie` in {}; rules there: ", root.path().display()));
+        let version = root.path().join("registry/pii/1.0.0.wasm");
+        std::fs::create_dir_all(version.parent().unwrap()).unwrap();
+        std::fs::write(version, "component").unwrap();
+        assert_eq!(told(&registry), format!("no rule `pie` in {}; rules there: pii", root.path().display()));
+        assert_eq!(registry.find("pii", "^1").unwrap().version.to_string(), "1.0.0");
+    }
 }

@@ -275,8 +275,9 @@ impl Registry for StoreRegistry {
         let (rule, new) = (&publication.rule, publication.record());
         let files = self.files(rule).await?;
         let there = self.component(rule, &files).await?.map(|bytes| digest_hex(&bytes));
-        match (&there, self.record(rule, &files).await?) {
-            // nothing was published yet; what lies there was left by one that died before its component was written
+        // without a component nothing was published yet: what lies there was left, maybe torn, by one that died before
+        let record = if there.is_some() { self.record(rule, &files).await? } else { None };
+        match (&there, record) {
             (None, _) => {}
             (Some(digest), None) if *digest == new.digest => {}
             (Some(digest), None) => return Err(taken(rule, "the component", digest, &new.digest)),

@@ -22,6 +22,11 @@ impl Trusted {
         self.0.is_empty()
     }
 
+    /// Whether a key is one of them.
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.0.contains(key)
+    }
+
     /// Insists on a signature by one of the keys over the artefact's name, version and digest, and gives the key. None
     /// where no key is trusted: then nobody's word is asked for.
     ///

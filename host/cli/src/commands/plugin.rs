@@ -1,9 +1,14 @@
-//! `sluice plugin`: build and inspect rules.
+//! `sluice plugin`: build, inspect, publish and vouch for rules.
+
+mod publish;
+mod vouch;
 
 use crate::args::PluginCommand;
 use crate::exit::FINDINGS;
-use crate::{guest_build, registry};
-use anyhow::{Context, Result};
+use crate::guest_build;
+use crate::registry::built::{self, Built, Put};
+use crate::registry::sources;
+use anyhow::{Context, Result, bail};
 use sluice_sandbox::{Inspection, Sandbox, SandboxConfig};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,20 +16,42 @@ use std::process::ExitCode;
 pub(crate) fn plugin(command: &PluginCommand) -> Result<ExitCode> {
     match command {
         PluginCommand::Build { path, out } => build(path, out.as_deref()),
+        PluginCommand::Publish { path, to, cases, key, publisher } => {
+            publish::publish(path, to.as_deref(), cases.as_deref(), key.as_deref(), publisher.clone())
+        }
+        PluginCommand::Sign { rule, key, registry } => vouch::sign(rule, key, registry),
+        PluginCommand::Verify { rule, registry, trust, json } => vouch::verify(rule, registry, trust, *json),
+        PluginCommand::Keygen { file } => vouch::keygen(file),
         PluginCommand::Inspect { file, json } => inspect(file, *json),
     }
 }
 
 fn build(path: &Path, out: Option<&Path>) -> Result<ExitCode> {
+    let rules = path.join("..");
+    let sources = sources::digest(&rules)?;
     for (package, module) in guest_build::build(&[path.to_owned()])? {
-        let beside = || {
-            let folder = path.join("..").join("registry").join(&package.name);
-            folder.join(format!("{}.wasm", package.version))
+        let component = Sandbox::componentize(&module)?;
+        let rule = format!("{}@{}", package.name, package.version);
+        let file = match out {
+            Some(file) => {
+                built::write(file, &component)?;
+                file.to_owned()
+            }
+            None => {
+                let built = Built::new(&rules.join("registry"), &package.name);
+                let file = built.component(&package.version);
+                if built.put(&package.version, &component, path, &sources)? == Put::Published {
+                    bail!(
+                        "{}: `{rule}` is published with another component, and a version never changes; raise the version in \
+                         {}, or name another file with `--out`",
+                        file.display(),
+                        path.join("Cargo.toml").display()
+                    );
+                }
+                file
+            }
         };
-        let file = out.map_or_else(beside, Path::to_owned);
-        registry::publish(&module, &file)?;
-        let size = file.metadata().with_context(|| format!("{}", file.display()))?.len();
-        println!("{}@{}: {} kB, {}", package.name, package.version, size.div_ceil(1000), file.display());
+        println!("{rule}: {} kB, {}", component.len().div_ceil(1000), file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
