@@ -19,6 +19,7 @@ mod lookup;
 mod naughty;
 mod orders;
 mod plugins;
+mod registry;
 mod retail;
 mod samples;
 mod versions;
