@@ -15,6 +15,7 @@ fn the_standard_rules_build_to_small_components_that_import_what_they_need_and_n
         ("types", "coerce", &[]),
         ("pii", "redact", &[]),
         ("pseudonyms", "redact", &["sluice:rules/token@0.1.0"]),
+        ("lookups", "coerce", &["sluice:rules/lookup@0.1.0"]),
         ("sums", "aggregate", &[]),
     ] {
         let file = folder.path().join(format!("{name}.wasm"));

@@ -143,11 +143,8 @@ impl<'a> Setup<'a> {
     }
 
     fn missing(&self, name: &str) -> String {
-        let names = || self.inputs.iter().map(|field| field.name.as_str());
-        match nearest(name, names()) {
-            Some(near) => format!("no column `{name}` exists here; did you mean `{near}`?"),
-            None => format!("no column `{name}` exists here; columns: {}", names().collect::<Vec<_>>().join(", ")),
-        }
+        let names: Vec<&str> = self.inputs.iter().map(|field| field.name.as_str()).collect();
+        format!("no column `{name}` exists here; {}", way_out(name, &names, "columns"))
     }
 
     /// Reads a column for which `fits` holds; `wanted` names the types that do (`int64 or a decimal`).
@@ -224,10 +221,9 @@ impl<'a> Setup<'a> {
             return Some(tables.swap_remove(place));
         }
         let names: Vec<&str> = tables.iter().map(Table::name).collect();
-        let way_out = match nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if names.is_empty() => "name it under `lookups` of the step".to_owned(),
-            None => format!("tables: {}", names.join(", ")),
+        let way_out = match names.as_slice() {
+            [] => "name it under `lookups` of the step".to_owned(),
+            names => way_out(name, names, "tables"),
         };
         self.find(path, format!("the step may look into no table `{name}`; {way_out}"));
         None
@@ -280,6 +276,14 @@ impl<'a> Setup<'a> {
     /// The findings.
     pub fn done(self) -> Result<Signature, Vec<Finding>> {
         if self.findings.is_empty() { Ok(self.signature) } else { Err(self.findings) }
+    }
+}
+
+/// The name that was probably meant, or all that there are.
+fn way_out(name: &str, known: &[&str], what: &str) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("{what}: {}", known.join(", ")),
     }
 }
 
