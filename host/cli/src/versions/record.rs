@@ -145,6 +145,11 @@ impl Status {
         put_json(store, STATUS, self).await
     }
 
+    /// The host ends.
+    pub(crate) async fn remove(store: &dyn ObjectStore) -> Result<()> {
+        Ok(store.delete(&[STATUS.to_owned()]).await?)
+    }
+
     /// Whether the host that wrote it may still run.
     pub(crate) fn is_fresh(&self) -> bool {
         let parse = |text: &str| time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok();

@@ -107,6 +107,10 @@ impl Steward {
                 tracing::warn!("versions: {}", crate::exit::chain(&error));
             }
             if stopped {
+                // nobody is to wait for this host any more
+                if let Err(error) = Status::remove(self.shelf.store()).await {
+                    tracing::warn!("versions: {}", crate::exit::chain(&error));
+                }
                 return;
             }
         }
@@ -228,10 +232,9 @@ impl Steward {
         let workshop = self.shelf.workshop().clone();
         let seen = tokio::task::spawn_blocking(move || fingerprint(&workshop)).await.context("looking at files")?;
         match self.seen.replace(seen.clone()) {
-            // what the run began with
-            None => Ok(()),
             Some(before) if before == seen => Ok(()),
-            Some(_) => {
+            // at the first look too: something may have changed since the run began with what it found
+            _ => {
                 if let Err(reasons) = self.propose(false).await {
                     let text = reasons.join("; ");
                     tracing::warn!("the change of manifest or rules is not taken up: {text}");
