@@ -21,7 +21,9 @@ fn standard() -> &'static Path {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     PUBLISHED.get_or_init(|| {
         build_rules();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("published-{}", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("published");
+        // of an earlier run, whose rules may have been others
+        let _ = std::fs::remove_dir_all(&folder);
         for name in STANDARD {
             let package = root().join("plugins").join(name);
             let published = plugin("publish").arg(package).arg("--to").arg(&folder).output().ok();

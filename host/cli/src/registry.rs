@@ -6,7 +6,7 @@
 //! is published is never built over.
 
 pub(crate) mod built;
-pub(crate) mod sources;
+mod sources;
 
 use crate::bind::Rules;
 use crate::guest_build;
@@ -63,7 +63,7 @@ impl Registry {
         for ((package, module), folder) in guest_build::build(&folders)?.into_iter().zip(&folders) {
             let component = sluice_sandbox::Sandbox::componentize(&module)?;
             let built = Built::new(&components, &package.name);
-            if let Put::Published = built.put(&package.version, &component, folder, &sources)? {
+            if let Put::Published = built.put(&package.version, &component, folder, Some(&sources))? {
                 let rule = format!("{}@{}", package.name, package.version);
                 eprintln!(
                     "note: the sources of rule `{rule}` are not those that were published, which are what runs; raise the \

@@ -58,7 +58,7 @@ async fn what_is_published_is_read_back<R: Registry>(one: &R, other: &R) {
     assert_eq!(artefact.record, Some(publication.record()));
     assert_eq!(artefact.cases, publication.cases);
     assert!(artefact.signatures.is_empty());
-    assert_eq!(other.names().await.unwrap(), [publication.rule.name.clone()]);
+    assert_eq!(other.names().await.unwrap(), std::slice::from_ref(&publication.rule.name));
 }
 
 async fn versions_are_in_the_order_of_semver<R: Registry>(registry: &R) {

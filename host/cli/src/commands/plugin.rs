@@ -7,7 +7,6 @@ use crate::args::PluginCommand;
 use crate::exit::FINDINGS;
 use crate::guest_build;
 use crate::registry::built::{self, Built, Put};
-use crate::registry::sources;
 use anyhow::{Context, Result, bail};
 use sluice_sandbox::{Inspection, Sandbox, SandboxConfig};
 use std::path::Path;
@@ -27,8 +26,6 @@ pub(crate) fn plugin(command: &PluginCommand) -> Result<ExitCode> {
 }
 
 fn build(path: &Path, out: Option<&Path>) -> Result<ExitCode> {
-    let rules = path.join("..");
-    let sources = sources::digest(&rules)?;
     for (package, module) in guest_build::build(&[path.to_owned()])? {
         let component = Sandbox::componentize(&module)?;
         let rule = format!("{}@{}", package.name, package.version);
@@ -38,9 +35,9 @@ fn build(path: &Path, out: Option<&Path>) -> Result<ExitCode> {
                 file.to_owned()
             }
             None => {
-                let built = Built::new(&rules.join("registry"), &package.name);
+                let built = Built::new(&path.join("../registry"), &package.name);
                 let file = built.component(&package.version);
-                if built.put(&package.version, &component, path, &sources)? == Put::Published {
+                if built.put(&package.version, &component, path, None)? == Put::Published {
                     bail!(
                         "{}: `{rule}` is published with another component, and a version never changes; raise the version in \
                          {}, or name another file with `--out`",

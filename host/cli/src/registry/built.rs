@@ -51,8 +51,9 @@ impl Built {
         versions.filter_map(made_of).any(|is| is)
     }
 
-    /// Puts a component there with the test cases of its package, in place of the one that was built before.
-    pub(crate) fn put(&self, version: &str, component: &[u8], package: &Path, sources: &str) -> Result<Put> {
+    /// Puts a component there with the test cases of its package, in place of the one that was built before. Where it is
+    /// not said of which sources it was made, the next run makes it again.
+    pub(crate) fn put(&self, version: &str, component: &[u8], package: &Path, sources: Option<&str>) -> Result<Put> {
         if self.file(version, "json").exists() {
             if fs::read(self.component(version)).ok().as_deref() != Some(component) {
                 return Ok(Put::Published);
@@ -62,7 +63,9 @@ impl Built {
             self.put_cases(version, package)?;
         }
         // the note comes last: whoever dies before it builds again
-        write(&self.file(version, "sources"), note(sources, component).as_bytes())?;
+        if let Some(sources) = sources {
+            write(&self.file(version, "sources"), note(sources, component).as_bytes())?;
+        }
         Ok(Put::There)
     }
 
@@ -120,12 +123,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (built, package) = (Built::new(folder.path(), "pii"), folder.path().join("package"));
         assert!(!built.is_of("a"), "nothing is there");
-        assert_eq!(built.put("1.0.0", b"one", &package, "a").unwrap(), Put::There);
+        assert_eq!(built.put("1.0.0", b"one", &package, Some("a")).unwrap(), Put::There);
         assert!(built.is_of("a") && !built.is_of("b"));
-        built.put("1.0.0", b"two", &package, "b").unwrap();
+        built.put("1.0.0", b"two", &package, Some("b")).unwrap();
         assert!(built.is_of("b") && !built.is_of("a"));
-        fs::write(built.component("1.0.0"), "changed").unwrap();
-        assert!(!built.is_of("b"));
+        built.put("1.0.0", b"three", &package, None).unwrap();
+        assert!(!built.is_of("b"), "of another component it is not known");
         fs::remove_file(built.component("1.0.0")).unwrap();
         assert!(!built.is_of("b"));
     }
@@ -134,13 +137,13 @@ mod tests {
     fn what_is_published_is_not_built_over() {
         let folder = tempfile::tempdir().unwrap();
         let (built, package) = (Built::new(folder.path(), "pii"), folder.path().join("package"));
-        built.put("1.0.0", b"one", &package, "a").unwrap();
+        built.put("1.0.0", b"one", &package, Some("a")).unwrap();
         fs::write(folder.path().join("pii/1.0.0.json"), "{}").unwrap();
-        assert_eq!(built.put("1.0.0", b"two", &package, "b").unwrap(), Put::Published);
+        assert_eq!(built.put("1.0.0", b"two", &package, Some("b")).unwrap(), Put::Published);
         assert_eq!(fs::read(built.component("1.0.0")).unwrap(), b"one");
         assert!(!built.is_of("b"));
         assert_eq!(
-            built.put("1.0.0", b"one", &package, "c").unwrap(),
+            built.put("1.0.0", b"one", &package, Some("c")).unwrap(),
             Put::There,
             "the same component of other sources"
         );
@@ -159,10 +162,10 @@ mod tests {
             let there = cases(&folder.path().join("pii/1.0.0.cases")).unwrap();
             there.into_iter().map(|case| case.name).collect::<Vec<_>>()
         };
-        built.put("1.0.0", b"one", &package, "a").unwrap();
+        built.put("1.0.0", b"one", &package, Some("a")).unwrap();
         assert_eq!(names(), ["a.json", "b.json"]);
         fs::remove_file(package.join("cases/a.json")).unwrap();
-        built.put("1.0.0", b"one", &package, "b").unwrap();
+        built.put("1.0.0", b"one", &package, Some("b")).unwrap();
         assert_eq!(names(), ["b.json"]);
     }
 }

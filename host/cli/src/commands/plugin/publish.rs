@@ -2,8 +2,8 @@
 
 use crate::exit::FINDINGS;
 use crate::guest_build;
+use crate::registry;
 use crate::registry::built::{self, Built};
-use crate::registry::{self, sources};
 use anyhow::{Context, Result, bail};
 use arrow_array::temporal_conversions::timestamp_s_to_datetime;
 use sluice_registry::{KeyPair, Publication, Published, Registry, RuleVersion};
@@ -63,15 +63,13 @@ struct Found {
 
 impl Found {
     fn package(path: &Path, to: Option<&Path>) -> Result<Self> {
-        let rules = path.join("..");
-        let beside = rules.join("registry");
+        let beside = path.join("../registry");
         let registry = to.map_or_else(|| beside.clone(), Path::to_owned);
-        let sources = sources::digest(&rules)?;
         let (package, module) = guest_build::build(&[path.to_owned()])?.pop().context("the package that was built")?;
         let component = Sandbox::componentize(&module)?;
         if is_same_folder(&registry, &beside) {
             // what was built there before is not published and gives way; what is published is held against this next
-            Built::new(&registry, &package.name).put(&package.version, &component, path, &sources)?;
+            Built::new(&registry, &package.name).put(&package.version, &component, path, None)?;
         }
         let package = Some((package.name, package.version));
         Ok(Self { component, registry, cases: Some(path.join("cases")), package })
