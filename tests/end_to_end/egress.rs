@@ -115,7 +115,7 @@ steps:
             let text: &str = AsRef::<str>::as_ref(&text);
             // broken lines are kept as they are: in quarantine they must not be in the clear either
             match id % 10 {
-                3 => format!("{{broken {text}\n"),
+                3 => format!("{{broken {}\n", text.replace(['\n', '\r'], " ")),
                 _ => format!("{}\n", serde_json::json!({ "id": id, "v": text })),
             }
         };

@@ -283,6 +283,7 @@ fn outcome(component: &Component, case: &Case) -> CaseOutcome {
         grants: case.grants.iter().map(|grant| grant.parse().unwrap()).collect(),
         limits: Limits::default(),
         token_key: Some(TokenKey::new(CASE_TOKEN_KEY).unwrap()),
+        lookups: Vec::new(),
     };
     match component.open(config) {
         Ok(plan) => case.run(plan.as_ref()).unwrap_or_else(|failure| panic!("{}: {failure}", case.name)),
