@@ -310,7 +310,7 @@ fn an_aggregator_that_fails_on_rows_moves_no_silver_row() {
 }
 
 #[test]
-fn an_aggregator_that_cannot_finish_stops_the_run_and_commits_nothing_of_the_segment() {
+fn an_aggregator_that_cannot_finish_stops_nothing_and_is_told_of() {
     let gold = "gold:
   - name: totals
     aggregate: hostile-aggregator@^0.1
@@ -318,10 +318,11 @@ fn an_aggregator_that_cannot_finish_stops_the_run_and_commits_nothing_of_the_seg
     with: { attack: finish_rows }
     window: { tumbling: 1d, on: at }";
     let attack = Attack::with_step("", gold);
-    attack.run().exits(1).says(&["totals", "hostile-aggregator@0.1.0"]);
-    assert!(attack.lake().commits().is_empty());
-    // nothing was cut either: with another rule the next run takes everything
-    assert!(attack.lake().entries().is_empty());
+    let outcome = attack.run().exits(8).says(&["totals", "could not finish"]);
+    let account = outcome.account();
+    assert!(account["windows"]["totals"]["finish_failed"].as_u64() > Some(0), "{account}");
+    assert_eq!(account["gold"]["totals"], 0);
+    assert_eq!(account["silver"], attack.lake().silver().texts("id").len());
 }
 
 #[test]

@@ -95,11 +95,6 @@ segment: {{ rows: 2_500, age: 200ms }}
         std::fs::rename(draft, registry.join(format!("1.{minor}.0.wasm"))).expect("it takes its place");
     }
 
-    /// Takes a version out of the registry.
-    pub(crate) fn withdraw(&self, minor: u32) {
-        std::fs::remove_file(self.folder.path().join(format!("rules/changing/1.{minor}.0.wasm"))).expect("it is there");
-    }
-
     /// Adds records to the input.
     pub(crate) fn append(&self, ids: std::ops::Range<u64>) {
         let lines: String = ids.map(|id| format!("{{\"id\":{id},\"v\":\"value {id}\"}}\n")).collect();

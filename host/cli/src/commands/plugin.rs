@@ -4,6 +4,7 @@ mod publish;
 mod vouch;
 
 use crate::args::PluginCommand;
+use crate::commands::compile_rule::compiler;
 use crate::exit::FINDINGS;
 use crate::guest_build;
 use crate::registry::built::{self, Built, Put};
@@ -55,7 +56,7 @@ fn build(path: &Path, out: Option<&Path>) -> Result<ExitCode> {
 
 fn inspect(file: &Path, json: bool) -> Result<ExitCode> {
     let bytes = std::fs::read(file).with_context(|| format!("{}", file.display()))?;
-    let inspection = Sandbox::new(SandboxConfig::default())?.inspect(&bytes);
+    let inspection = Sandbox::new(SandboxConfig { compiler: compiler()?, ..SandboxConfig::default() })?.inspect(&bytes);
     if json {
         println!("{}", serde_json::to_string_pretty(&inspection).context("the inspection")?);
     } else {

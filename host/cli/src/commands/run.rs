@@ -47,7 +47,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         print!("{}", report::text(&dataset, summary, warehouse, elapsed));
     }
     let whole = |pass: &Pass| summary.stopped || (!pass.has_set_aside() && pass.gaps.is_empty());
-    if !summary.differed.is_empty() {
+    let not_finished = summary.account.gold.values().any(|gold| gold.finish_failed > 0);
+    if not_finished || !summary.differed.is_empty() {
         return Ok(ExitCode::from(VERSION));
     }
     let clean = summary.broken.is_empty() && warehouse.is_none_or(whole);

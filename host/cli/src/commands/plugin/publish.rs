@@ -1,5 +1,6 @@
 //! `sluice plugin publish`: from a package or a component to a version in a registry.
 
+use crate::commands::compile_rule::compiler;
 use crate::exit::FINDINGS;
 use crate::guest_build;
 use crate::registry;
@@ -22,7 +23,8 @@ pub(super) fn publish(
     // before anything is put there: a key that cannot be read is to leave no version without its signature
     let key = key.map(KeyPair::read_file).transpose()?;
     let found = if path.is_dir() { Found::package(path, to)? } else { Found::component(path, to)? };
-    let inspection = Sandbox::new(SandboxConfig::default())?.inspect(&found.component);
+    let inspection =
+        Sandbox::new(SandboxConfig { compiler: compiler()?, ..SandboxConfig::default() })?.inspect(&found.component);
     if let Some(refusal) = inspection.refusal {
         eprintln!("{}: {refusal}", path.display());
         return Ok(ExitCode::from(FINDINGS));
