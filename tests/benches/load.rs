@@ -232,7 +232,7 @@ async fn run(versions: &[Arc<Pipeline>], input: &[PathBuf], lake: &Path, swaps: 
             // on a busy machine processor times of single segments vary
             let probation = ProbationPlan { segments, latency: 1000.0, ..ProbationPlan::default() };
             let plan = RolloutPlan { probation, ..RolloutPlan::default() };
-            let _ = send.send(Rollout { pipeline: all[swap % all.len()].clone(), plan });
+            let _ = send.send(Rollout { pipeline: all[swap % all.len()].clone(), plan, at_once: false });
             if lives.recv().await.is_none() {
                 return;
             }

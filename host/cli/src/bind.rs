@@ -14,6 +14,7 @@ use crate::exit::Found;
 use crate::registry::Registry;
 use anyhow::{Context, Result, bail};
 use binder::Binder;
+pub(crate) use binder::load_limits;
 use sluice_flow::Pipeline;
 use sluice_manifest::{Checked, Environment, Findings, LoadError, Plan, StepWhat};
 use sluice_ports::RulePlan;
@@ -61,9 +62,6 @@ pub(crate) struct Bound {
     pub(crate) workshop: Arc<Workshop>,
 }
 
-/// What is done to every version besides what its manifest says, for where it runs.
-type Finish = Arc<dyn Fn(&Plan, Pipeline) -> Pipeline + Send + Sync>;
-
 /// Binds versions of one pipeline.
 pub(crate) struct Workshop {
     args: PipelineArgs,
@@ -71,7 +69,6 @@ pub(crate) struct Workshop {
     sandbox: Sandbox,
     workers: usize,
     build: String,
-    finish: Mutex<Option<Finish>>,
     /// Rules that were loaded, by digest.
     components: Mutex<BTreeMap<String, Component>>,
 }
@@ -114,7 +111,6 @@ impl Unbound {
 pub(crate) fn bind(args: &PipelineArgs, batch_rows: Option<u32>, purpose: Purpose, json: bool) -> Result<Bound> {
     let shown = |unbound: Unbound| unbound.shown(json);
     let checked = load(args).map_err(shown)?;
-    crate::mask::guard(checked.plan.guard.as_ref());
     let workshop = Arc::new(Workshop::new(args, batch_rows, purpose, &checked.plan)?);
     let rules = workshop.registry(&checked, BTreeSet::new())?;
     workshop.bind(checked, &rules).map_err(shown)
@@ -158,14 +154,8 @@ impl Workshop {
             sandbox,
             workers,
             build: build_digest()?,
-            finish: Mutex::default(),
             components: Mutex::default(),
         })
-    }
-
-    /// From now on this is done to every version that is bound.
-    pub(crate) fn finish_with(&self, finish: impl Fn(&Plan, Pipeline) -> Pipeline + Send + Sync + 'static) {
-        *self.finish.lock().expect("no holder panics") = Some(Arc::new(finish));
     }
 
     /// The manifest's file.
@@ -218,6 +208,7 @@ impl Workshop {
         let environment = environment.with_context(|| {
             format!("{}: no environment `{}`; known: {}", checked.file.display(), self.args.env, known.join(", "))
         })?;
+        crate::mask::guard(checked.plan.guard.as_ref());
         check_memory(&checked.plan, self.workers)?;
         let mut binder = Binder::new(self, &checked, rules)?;
         let (steps, golds) = (binder.steps(), binder.golds());
@@ -231,8 +222,8 @@ impl Workshop {
             Some(key) => pipeline.with_bronze_key(key),
             None => pipeline,
         };
-        let pipeline = match self.finish.lock().expect("no holder panics").clone() {
-            Some(finish) => finish(&checked.plan, pipeline),
+        let pipeline = match &environment.aws {
+            Some(aws) => crate::aws::fitted(&checked.plan, aws, pipeline),
             None => pipeline,
         };
         Ok(Bound { environment, pipeline: Arc::new(pipeline), rules: used, workshop: self.clone(), checked })

@@ -3,23 +3,28 @@
 use sluice_guard::{Detector, Kind};
 use sluice_manifest::{GuardLayer, GuardPlan};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, RwLock};
 use tracing_subscriber::fmt::MakeWriter;
 
-static DETECTOR: OnceLock<Detector> = OnceLock::new();
+/// What is looked for so far.
+static KINDS: Mutex<BTreeSet<Kind>> = Mutex::new(BTreeSet::new());
+static DETECTOR: RwLock<Option<Detector>> = RwLock::new(None);
 
-/// From now on lines are masked as the manifest says. The first pipeline of a process decides.
+/// From now on lines are masked as this manifest says, and as those before it said: what they let through may still be on
+/// its way.
 pub(crate) fn guard(plan: Option<&GuardPlan>) {
     let Some(plan) = plan.filter(|plan| plan.layers.contains(&GuardLayer::Logs)) else { return };
-    let kinds: Vec<Kind> = plan.kinds.iter().filter_map(|kind| kind.name().parse().ok()).collect();
-    // set before, it stays: a later version of a manifest may look for more, and begins to at the next start
-    let _ = DETECTOR.set(Detector::new(&kinds));
+    let mut kinds = KINDS.lock().expect("no holder panics");
+    kinds.extend(plan.kinds.iter().filter_map(|kind| kind.name().parse::<Kind>().ok()));
+    let all: Vec<Kind> = kinds.iter().copied().collect();
+    *DETECTOR.write().expect("no holder panics") = Some(Detector::new(&all));
 }
 
 /// A text as it may be shown.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
-    match DETECTOR.get() {
+    match *DETECTOR.read().expect("no holder panics") {
         Some(detector) => detector.mask_text(text).0,
         None => Cow::Borrowed(text),
     }

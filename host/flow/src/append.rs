@@ -69,12 +69,16 @@ impl Appender {
             if let Some(breach) = self.slot(slot.ok(), handle)? {
                 return Ok(self.roll_back(breach));
             }
-            if let Next::BeginAnew = self.steer() {
-                if let Some(breach) = handle.block_on(self.close(false))? {
-                    return Ok(self.roll_back(breach));
+            match self.steer() {
+                Next::On => {}
+                Next::RollBack(reasons) => return Ok(self.roll_back(reasons)),
+                Next::BeginAnew => {
+                    if let Some(breach) = handle.block_on(self.close(false))? {
+                        return Ok(self.roll_back(breach));
+                    }
+                    self.undo_progress();
+                    return Ok(Ended { summary: self.summary, again: Some(self.rollouts) });
                 }
-                self.undo_progress();
-                return Ok(Ended { summary: self.summary, again: Some(self.rollouts) });
             }
         }
         self.summary.stopped = *self.stop.borrow();
@@ -92,7 +96,7 @@ impl Appender {
     fn slot(&mut self, slot: Option<Slot>, handle: &Handle) -> Result<Option<Breach>> {
         let breach = match slot {
             Some(Slot::Batch(place)) => {
-                let answer = place.recv().map_err(|_| FlowError::Died("a worker"))?;
+                let answer = place.recv().unwrap_or(Err(FlowError::Died("a worker")));
                 match answer {
                     Ok(finished) => self.append(*finished)?,
                     Err(error) if self.rollouts.is_on_trial(&self.course) => Some(vec![error.to_string()]),
@@ -116,7 +120,7 @@ impl Appender {
     /// Takes up a version that waits, and wakes the dispatcher where the course changed.
     fn steer(&mut self) -> Next {
         let turn = self.board.turn();
-        let next = self.rollouts.poll(&self.segments);
+        let next = self.rollouts.poll(&self.segments, &self.course);
         if self.board.turn() != turn {
             self.wake();
         }

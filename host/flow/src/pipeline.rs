@@ -167,6 +167,12 @@ impl Pipeline {
         framing(&self.plan) == framing(&other.plan)
     }
 
+    /// Whether it can make records of what another version cut.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        let reading = |plan: &Plan| (plan.format.clone(), plan.max_record_bytes);
+        reading(&self.plan) == reading(&other.plan)
+    }
+
     /// The plan that it was bound to.
     pub fn plan(&self) -> &Plan {
         &self.plan

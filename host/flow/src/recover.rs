@@ -85,7 +85,6 @@ pub(crate) async fn recover(
         Segments::restore(pipeline.clone(), outside.clone(), last.as_ref(), number, &find)
     };
     outside.lease.check()?;
-    ports.store.clean().await?;
     if let Some(entry) = entries.last().filter(|entry| entry.kind == EntryKind::Abort) {
         delete_aborted(ports, &read(ports, *entry).await?).await?;
     }

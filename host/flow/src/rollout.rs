@@ -16,6 +16,7 @@ use crate::segment::Segments;
 use crate::version::Version;
 use serde::Serialize;
 use sluice_manifest::plan::RolloutPlan;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -26,6 +27,8 @@ pub struct Rollout {
     pub pipeline: Arc<Pipeline>,
     /// By which steps, and its bounds.
     pub plan: RolloutPlan,
+    /// Whether it goes before whatever is on its way: that is taken back, and what waits is forgotten.
+    pub at_once: bool,
 }
 
 /// How far a new version has come.
@@ -140,6 +143,8 @@ pub(crate) enum Next {
     /// Close the open segment, and begin anew from its commit by the version that is steered to: records are told apart in
     /// another way from now on.
     BeginAnew,
+    /// Throw the open segment away: the version on trial is taken back, for these reasons.
+    RollBack(Vec<String>),
 }
 
 /// New versions of a run: the one in use, the one on its way, and those that wait.
@@ -147,6 +152,7 @@ pub(crate) struct Rollouts {
     live: Arc<Version>,
     trial: Option<Trial>,
     queue: mpsc::UnboundedReceiver<Rollout>,
+    waiting: VecDeque<Rollout>,
     watcher: Arc<dyn Watcher>,
     board: Arc<Board>,
 }
@@ -159,7 +165,7 @@ impl Rollouts {
         board: Arc<Board>,
     ) -> Self {
         board.steer(live.clone(), Beside::Nothing);
-        Self { live, trial: None, queue, watcher, board }
+        Self { live, trial: None, queue, waiting: VecDeque::new(), watcher, board }
     }
 
     /// The version in use.
@@ -173,11 +179,18 @@ impl Rollouts {
     }
 
     /// Takes up the next version, if one waits and none is on its way.
-    pub(crate) fn poll(&mut self, segments: &Segments) -> Next {
-        if self.trial.is_some() {
-            return Next::On;
+    pub(crate) fn poll(&mut self, segments: &Segments, course: &Course) -> Next {
+        while let Ok(rollout) = self.queue.try_recv() {
+            if rollout.at_once {
+                self.waiting.clear();
+            }
+            self.waiting.push_back(rollout);
         }
-        let Ok(Rollout { pipeline, plan }) = self.queue.try_recv() else { return Next::On };
+        if self.trial.is_some() {
+            let at_once = self.waiting.front().is_some_and(|next| next.at_once);
+            return if at_once { self.take_back(course) } else { Next::On };
+        }
+        let Some(Rollout { pipeline, plan, .. }) = self.waiting.pop_front() else { return Next::On };
         let version = Version::new(pipeline);
         if version.key() == self.live.key() {
             self.watcher.stage(version.key(), &Stage::Live);
@@ -201,12 +214,34 @@ impl Rollouts {
         if anew { Next::BeginAnew } else { Next::On }
     }
 
+    /// Takes the version back that is on its way.
+    fn take_back(&mut self, course: &Course) -> Next {
+        let reasons = vec!["it was taken back by hand".to_owned()];
+        let begun = self.trial.as_ref().is_some_and(|trial| {
+            let steered = self.board.course();
+            [course, &steered].into_iter().any(|course| Arc::ptr_eq(&trial.version, &course.main))
+        });
+        if begun {
+            return Next::RollBack(reasons);
+        }
+        let Some(trial) = self.trial.take() else { return Next::On };
+        self.board.steer(self.live.clone(), Beside::Nothing);
+        let comparison = Box::new(trial.compared);
+        self.watcher.stage(trial.version.key(), &Stage::Refused { reasons, comparison });
+        Next::On
+    }
+
+    /// Forgets what waits and is of this version: it had its trial.
+    fn forget(&mut self, key: &str) {
+        self.waiting.retain(|waiting| waiting.at_once || waiting.pipeline.key() != key);
+    }
+
     /// Steers into a phase, and says so.
     fn enter(&mut self, phase: Phase) {
         let Some(trial) = &mut self.trial else { return };
         trial.phase = phase;
         let (version, plan) = (trial.version.clone(), trial.plan.clone());
-        let comparable = version.pipeline.frames_as(&self.live.pipeline);
+        let comparable = version.pipeline.reads_as(&self.live.pipeline);
         let old = if comparable { Beside::Old(self.live.clone()) } else { Beside::Nothing };
         match phase {
             Phase::Shadow { left } => {
@@ -271,6 +306,7 @@ impl Rollouts {
         let (version, canary) = (trial.version.clone(), trial.plan.canary);
         if !reasons.is_empty() {
             self.trial = None;
+            self.forget(version.key());
             self.board.steer(self.live.clone(), Beside::Nothing);
             self.watcher.stage(version.key(), &Stage::Refused { reasons, comparison });
             return;
@@ -327,6 +363,7 @@ impl Rollouts {
     pub(crate) fn roll_back(&mut self, reasons: Vec<String>) {
         let Some(trial) = self.trial.take() else { return };
         self.board.steer(self.live.clone(), Beside::Nothing);
+        self.forget(trial.version.key());
         let comparison = Box::new(trial.compared);
         self.watcher.stage(trial.version.key(), &Stage::RolledBack { reasons, comparison });
     }

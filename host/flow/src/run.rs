@@ -93,6 +93,9 @@ pub async fn run_steered(
     let Some(lease) = acquire(&pipeline, &ports, options, stop.clone()).await? else {
         return Ok(Summary { stopped: true, ..Summary::default() });
     };
+    lease.check()?;
+    // once, and before anybody hears that the run has begun: what is put meanwhile must stay
+    ports.store.clean().await?;
     let Control { rollouts, watcher, board, history } = control;
     let rollouts = Rollouts::new(Version::new(pipeline), rollouts, watcher, board.clone());
     let mut voyage = Voyage { ports, options, progress, stop, lease, board, history, summary: Summary::default() };

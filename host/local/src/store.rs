@@ -23,6 +23,9 @@ struct Shared {
     /// The root, kept open so that a sync hears of every write that failed since.
     folder: File,
     pending: Mutex<Pending>,
+    /// Held while something is being made durable: a second sync must not return before the first, which may have taken
+    /// what it was called for.
+    syncing: Mutex<()>,
 }
 
 /// What changed since the last sync.
@@ -65,7 +68,7 @@ impl DirStore {
     fn at(root: PathBuf) -> Result<Self> {
         let folder = File::open(&root)
             .map_err(|error| PortError::io(format_args!("cannot open the data folder `{}`", root.display()), error))?;
-        Ok(Self(Arc::new(Shared { root, folder, pending: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { root, folder, pending: Mutex::default(), syncing: Mutex::default() })))
     }
 
     /// The folder.
@@ -215,6 +218,7 @@ impl Shared {
     }
 
     fn sync(&self) -> Result<()> {
+        let _one = self.syncing.lock().unwrap();
         let pending = std::mem::take(&mut *self.pending.lock().unwrap());
         let folders: Vec<PathBuf> = pending.folders.iter().cloned().collect();
         disk::sync_all(&self.folder, &pending.files, &folders).inspect_err(|_| {
@@ -232,7 +236,11 @@ impl Shared {
             entries => entries.map_err(failed)?,
         };
         for entry in entries {
-            fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
+            match fs::remove_file(entry.map_err(failed)?.path()) {
+                // what another process was putting has taken its place meanwhile
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.map_err(failed)?,
+            }
         }
         Ok(())
     }

@@ -42,6 +42,7 @@ impl Changing {
         let changing = Self { folder };
         changing.write_manifest(rollout, "");
         changing.publish(100, "well");
+        files::write(&changing.input(), "");
         changing
     }
 
@@ -107,9 +108,6 @@ segment: {{ rows: 2_500, age: 200ms }}
 
     /// A run to the end of the input.
     pub(crate) fn command(&self) -> Sluice {
-        if !self.input().exists() {
-            files::write(&self.input(), "");
-        }
         let run = Sluice::new("run").arg(self.pipeline()).arg("--data-dir").arg(self.data()).arg("--json");
         run.input(&self.input()).args(["--threads", "2"])
     }

@@ -37,6 +37,15 @@ const HOST_BYTES: u32 = 2_048;
 /// Name of the object that remembers when a stream was first begun at its end.
 const STARTED: &str = "_sluice/started";
 
+/// A version as it runs on AWS: its objects are cut and its texts bounded for the environment's warehouse.
+pub(crate) fn fitted(plan: &Plan, spec: &AwsEnvironment, pipeline: sluice_flow::Pipeline) -> sluice_flow::Pipeline {
+    let pipeline = pipeline.with_target_bytes(spec.lake.target_bytes as usize);
+    match &spec.warehouse {
+        Some(warehouse) => pipeline.with_room(room(plan, warehouse)),
+        None => pipeline,
+    }
+}
+
 /// An environment on AWS, connected.
 pub(crate) struct Account {
     pub(crate) aws: Aws,

@@ -201,7 +201,8 @@ impl<'a> Binder<'a> {
     }
 }
 
-fn load_limits(rule: &RuleUse) -> LoadLimits {
+/// What loading a rule may take, as its step says.
+pub(crate) fn load_limits(rule: &RuleUse) -> LoadLimits {
     LoadLimits {
         component_bytes: rule.limits.component_bytes,
         compile_time: rule.limits.compile_time,

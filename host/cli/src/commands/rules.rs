@@ -114,15 +114,21 @@ async fn apply(args: &RulesApplyArgs, bound: Bound) -> Result<ExitCode> {
     let lake = lake::open(args.data_dir.as_deref(), &bound).await?;
     let registry = registry(&bound)?;
     let registry = registry.as_ref().map(|registry| registry as &dyn sluice_registry::Registry);
-    let evidence = admission::Lake { store: lake.store.as_ref(), log: lake.log.as_ref() };
-    let admission = admission::admit(&bound, registry, Some(evidence)).await?;
+    let shelf = Shelf::new(lake.store.clone(), bound.workshop.clone());
+    let live = match Record::read(lake.store.as_ref()).await?.live {
+        // what cannot be bound any more cannot be compared with either
+        Some(live) => shelf.bind(&live).await.ok().map(|live| live.pipeline),
+        None => None,
+    };
+    let evidence = admission::Lake { store: lake.store.as_ref(), log: lake.log.as_ref(), live };
+    let admission = admission::admit(&bound, registry, evidence).await?;
     let refusals = admission.refusals();
     if !refusals.is_empty() {
         return Ok(say(args.json, &json!({ "stage": "refused", "reasons": refusals }), &refused(&refusals)));
     }
-    write_lock(&bound)?;
     let key = bound.pipeline.key();
     if Status::read(lake.store.as_ref()).await?.filter(Status::is_fresh).is_none() {
+        write_lock(&bound)?;
         let mut record = Record::read(lake.store.as_ref()).await?;
         if record.held.remove(&key).is_some() {
             record.write(lake.store.as_ref()).await?;
@@ -132,7 +138,12 @@ async fn apply(args: &RulesApplyArgs, bound: Bound) -> Result<ExitCode> {
         println!("{}", if args.json { json!({ "stage": "pinned", "version": key }).to_string() } else { text });
         return Ok(ExitCode::SUCCESS);
     }
-    ask(&lake, Wants::Apply, args.timeout, args.json).await
+    let done = ask(&lake, Wants::Apply, Some(&key), args.timeout, args.json).await?;
+    // pinned is what runs: a version that was rolled back is not what the next run should begin with
+    if done == ExitCode::SUCCESS {
+        write_lock(&bound)?;
+    }
+    Ok(done)
 }
 
 /// Pins every rule of a version beside its manifest.
@@ -152,7 +163,9 @@ async fn roll_back(args: &RollbackArgs, bound: Bound) -> Result<ExitCode> {
     let lake = lake::open(args.data_dir.as_deref(), &bound).await?;
     let mut record = Record::read(lake.store.as_ref()).await?;
     let shelf = Shelf::new(lake.store.clone(), bound.workshop.clone());
-    let Some(to) = args.to.clone().or_else(|| record.before.clone()) else {
+    // a version that is on its way is taken back before it is in use
+    let before = if record.trial.is_some() { record.live.clone() } else { record.before.clone() };
+    let Some(to) = args.to.clone().or(before) else {
         bail!("no version was in use before; `sluice rules show` tells what there is")
     };
     if shelf.find(&to).await?.is_none() {
@@ -160,7 +173,7 @@ async fn roll_back(args: &RollbackArgs, bound: Bound) -> Result<ExitCode> {
         bail!("version {to} is not kept in this lake; those that are: {}", all.join(", "))
     }
     if Status::read(lake.store.as_ref()).await?.filter(Status::is_fresh).is_some() {
-        return ask(&lake, Wants::Version(to), args.timeout, args.json).await;
+        return ask(&lake, Wants::Version(to), None, args.timeout, args.json).await;
     }
     if let Some(live) = record.live.clone().filter(|live| *live != to) {
         record.hold(&live, vec!["taken back by hand".into()]);
@@ -177,7 +190,7 @@ async fn roll_back(args: &RollbackArgs, bound: Bound) -> Result<ExitCode> {
 }
 
 /// Asks the running host, and waits until every worker works by what came of it, or until it says why not.
-async fn ask(lake: &Lake, wants: Wants, timeout: u64, json: bool) -> Result<ExitCode> {
+async fn ask(lake: &Lake, wants: Wants, expected: Option<&str>, timeout: u64, json: bool) -> Result<ExitCode> {
     let id = format!("{}-{}", std::process::id(), crate::versions::now());
     Request { id: id.clone(), wants }.write(lake.store.as_ref()).await?;
     let (begun, mut told) = (Instant::now(), String::new());
@@ -198,6 +211,12 @@ async fn ask(lake: &Lake, wants: Wants, timeout: u64, json: bool) -> Result<Exit
         }
         if version.is_none() {
             version.clone_from(&answer.version);
+        }
+        if let Some((is, expected)) = version.as_deref().zip(expected).filter(|(is, expected)| is != expected) {
+            bail!(
+                "the host has another manifest or other rules at hand than this machine: it takes up version {is}, and here it \
+                 is {expected}"
+            );
         }
         let Some(version) = &version else {
             println!("nothing is to be changed");

@@ -100,9 +100,11 @@ async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
     });
     let (store, log): (Arc<dyn ObjectStore>, Arc<dyn CommitLog>) =
         (Arc::new(DirStore::create(&data_dir)?), Arc::new(DirLog::new(&data_dir)));
+    // of its own: what one of them makes durable is not the other's
+    let versions: Arc<dyn ObjectStore> = Arc::new(DirStore::create(&data_dir)?);
     let ports = Ports {
         source: Arc::new(source),
-        store: store.clone(),
+        store,
         log: log.clone(),
         clock: Arc::new(SystemClock::default()),
         alerts: Arc::new(LogAlerts),
@@ -117,7 +119,7 @@ async fn flow(args: &RunArgs, bound: Bound) -> Result<Summary> {
     };
     let progress = Arc::new(Progress::default());
     let display = Display::start(progress.clone());
-    let Start { pipeline, control, steward, .. } = begin(bound, store, log, args.follow).await?;
+    let Start { pipeline, control, steward, .. } = begin(bound, versions, log, args.follow).await?;
     let done = sluice_flow::run_steered(pipeline, ports, options, progress, stop_signal()?, control).await;
     steward.stop().await;
     display.stop().await;

@@ -3,7 +3,7 @@
 use super::run::{Done, LogAlerts, begin, stop_signal, threads};
 use crate::args::RunArgs;
 use crate::aws::warehouse::{Pass, Warehouse};
-use crate::aws::{self, Account, Input};
+use crate::aws::{Account, Input};
 use crate::bind::Bound;
 use crate::progress::Display;
 use crate::versions::start::Start;
@@ -45,18 +45,6 @@ pub(super) async fn flow(args: &RunArgs, bound: Bound) -> Result<Done> {
         standby: !args.no_standby,
         audit_ppm: args.audit,
     };
-    // of every version, also of those that come later, objects are cut and texts bounded for this warehouse
-    let (target_bytes, spec) = (account.spec.lake.target_bytes as usize, account.spec.warehouse.clone());
-    let fitted = move |plan: &sluice_manifest::Plan, pipeline: sluice_flow::Pipeline| {
-        let pipeline = pipeline.with_target_bytes(target_bytes);
-        match &spec {
-            Some(spec) => pipeline.with_room(aws::room(plan, spec)),
-            None => pipeline,
-        }
-    };
-    let pipeline = Arc::try_unwrap(bound.pipeline).map_err(|_| anyhow::anyhow!("the pipeline is in use"))?;
-    let bound = Bound { pipeline: Arc::new(fitted(&bound.checked.plan, pipeline)), ..bound };
-    bound.workshop.finish_with(fitted);
     let start = begin(bound, account.store.clone(), Arc::new(account.log.clone()), follow).await?;
     let Start { pipeline, control, steward, .. } = start;
     let (progress, stop) = (Arc::new(Progress::default()), stop_signal()?);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sluice_batch::digest_hex;
 use sluice_flow::{History, Pipeline};
 use sluice_ports::ObjectStore;
-use sluice_registry::Artefact;
+use sluice_registry::{Artefact, Signature};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
@@ -17,7 +17,7 @@ const VERSIONS: &str = "_sluice/versions/kept/";
 /// Folder of components: `DIGEST.wasm`.
 const COMPONENTS: &str = "_sluice/rules/";
 /// Versions that are bound again at most to look for what an open window needs.
-const LOOK_BACK: usize = 20;
+const LOOK_BACK: usize = 200;
 
 /// A version as it lies on the shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub(crate) struct KeptRule {
     pub(crate) version: String,
     /// SHA-256 of the component.
     pub(crate) digest: String,
+    /// Who vouched for it.
+    #[serde(default)]
+    pub(crate) signatures: Vec<Signature>,
 }
 
 /// The shelf of one lake.
@@ -102,6 +105,7 @@ impl Shelf {
             range: used.range.clone(),
             version: used.artefact.version.to_string(),
             digest: used.artefact.digest.clone(),
+            signatures: used.artefact.signatures.clone(),
         };
         let kept = Kept {
             at: now(),
@@ -149,7 +153,7 @@ impl Shelf {
                 digest,
                 bytes,
                 record: None,
-                signatures: Vec::new(),
+                signatures: rule.signatures.clone(),
                 cases: Vec::new(),
             };
             rules.insert((rule.name.clone(), rule.range.clone()), artefact);
@@ -157,8 +161,8 @@ impl Shelf {
         let current = self.workshop.file();
         let mut checked = sluice_manifest::check_text(&kept.manifest, &current)
             .map_err(|findings| anyhow::anyhow!("the manifest of version {key}: {findings}"))?;
-        // it was vouched for when it was admitted, and nobody else writes in the lake
-        checked.plan.trust.clear();
+        // whom one trusts is said by the manifest as it is now, not by whoever can write in the lake
+        checked.plan.trust = self.workshop.load().map_err(|unbound| anyhow::anyhow!(unbound.text()))?.plan.trust;
         let workshop = self.workshop.clone();
         let bind = move || workshop.bind(checked, &KeptRules(rules)).map_err(|unbound| unbound.text());
         let bound = tokio::task::spawn_blocking(bind).await.context("binding")?;

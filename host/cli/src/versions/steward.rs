@@ -24,7 +24,7 @@ const LOOK_AT_FILES: Duration = Duration::from_millis(500);
 /// How often a host says that it still runs.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After which a host that said nothing is gone.
-const STALE_AFTER_S: u64 = 20;
+const STALE_AFTER_S: u64 = 60;
 
 /// What is known of a version of this run.
 struct Known {
@@ -49,6 +49,10 @@ pub(crate) struct Steward {
     seen: Option<String>,
     told: Option<Standing>,
     beat: Instant,
+    /// The version that was handed to the run last and has not come to an end.
+    sent: Option<String>,
+    /// Whether the record was read again since the run has the lake.
+    took_over: bool,
 }
 
 impl Steward {
@@ -79,9 +83,44 @@ impl Steward {
             seen: None,
             told: None,
             beat: Instant::now(),
+            sent: None,
+            took_over: false,
         };
         steward.know(&bound);
         steward
+    }
+
+    /// What the run begins with: the version in use where it is not the manifest's, the one that was handed to the run, and
+    /// one that was refused.
+    pub(crate) fn begin(&mut self, live: Option<&Bound>, sent: Option<String>, refused: Option<(String, Vec<String>)>) {
+        if let Some(live) = live {
+            self.know(live);
+        }
+        self.sent = sent;
+        if let Some((key, reasons)) = refused {
+            self.record.hold(&key, reasons);
+        }
+    }
+
+    /// The lake is this host's now. One that stood by looks at what the host before it left.
+    async fn take_over(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.took_over, true) {
+            return Ok(());
+        }
+        let fresh = Record::read(self.shelf.store()).await?;
+        let held = std::mem::take(&mut self.record.held);
+        let before = std::mem::replace(&mut self.record, fresh);
+        self.record.held.extend(held);
+        // what was asked of another host is not this one's to do
+        self.record.answered = Request::read(self.shelf.store()).await?.map(|request| request.id);
+        let now = self.board.standing().map(|standing| standing.version);
+        let another = |live: &String| before.live.as_ref() != Some(live) && now.as_ref() != Some(live);
+        if let Some(live) = self.record.live.clone().filter(another) {
+            if let Err(reasons) = self.go_back(&live, false).await {
+                tracing::warn!("the version that was in use cannot be had: {}", reasons.join("; "));
+            }
+        }
+        Ok(())
     }
 
     /// Works until the run ends.
@@ -117,10 +156,13 @@ impl Steward {
     }
 
     async fn work(&mut self, look_at_files: bool) -> Result<()> {
+        self.take_over().await?;
+        // before the stages are heard: what is steered to later may be on trial
+        let standing = self.board.standing();
         while let Ok((version, stage)) = self.stages.try_recv() {
             self.came_to(&version, &stage).await?;
         }
-        self.settle().await?;
+        self.settle(standing).await?;
         if look_at_files {
             self.requested().await?;
             self.look_at_files().await?;
@@ -129,8 +171,8 @@ impl Steward {
     }
 
     /// Writes down what runs where that is not written yet: the first version of a lake, or that of a bounded run.
-    async fn settle(&mut self) -> Result<()> {
-        let Some(standing) = self.board.standing() else { return Ok(()) };
+    async fn settle(&mut self, standing: Option<Standing>) -> Result<()> {
+        let Some(standing) = standing else { return Ok(()) };
         if self.record.live.is_some() && (self.record.live.as_ref() == Some(&standing.version) || self.last.is_some()) {
             return Ok(());
         }
@@ -158,6 +200,10 @@ impl Steward {
         let value = serde_json::to_value(stage).context("a stage")?;
         let came = Came { version: version.to_owned(), at: now(), stage: value };
         tracing::info!(target: "sluice::versions", version, stage = came.name(), "version {version}: {}", came.name());
+        let ended = matches!(stage, Stage::Live | Stage::Refused { .. } | Stage::RolledBack { .. });
+        if ended && self.sent.as_deref() == Some(version) {
+            self.sent = None;
+        }
         match stage {
             Stage::Live => self.record.goes_live(version),
             Stage::Probation { .. } | Stage::Canary { .. } => self.record.trial = Some(version.to_owned()),
@@ -165,7 +211,8 @@ impl Steward {
             Stage::Refused { reasons, .. } => self.record.hold(version, reasons.clone()),
             Stage::RolledBack { reasons, .. } => {
                 self.record.hold(version, reasons.clone());
-                self.take_back(version, reasons).await;
+                let live = self.record.live.clone();
+                self.take_back(version, live.as_deref(), reasons).await;
             }
         }
         self.last = Some(came);
@@ -175,11 +222,11 @@ impl Steward {
 
     /// Says beside the rules that a version brought that they were taken back, so that they are not taken for the newest
     /// that may run.
-    async fn take_back(&self, version: &str, reasons: &[String]) {
-        let live = self.record.live.as_ref().and_then(|live| self.known.get(live));
-        let Some(known) = self.known.get(version) else { return };
-        let before: BTreeSet<&String> =
-            live.into_iter().flat_map(|l| l.artefacts.iter().map(|(_, digest)| digest)).collect();
+    async fn take_back(&self, version: &str, instead: Option<&str>, reasons: &[String]) {
+        let instead = instead.and_then(|instead| self.known.get(instead));
+        // which rules are to blame can be said only against the version that is in use instead
+        let Some((known, instead)) = self.known.get(version).zip(instead) else { return };
+        let before: BTreeSet<&String> = instead.artefacts.iter().map(|(_, digest)| digest).collect();
         let Ok(Some(registry)) = self.registry(BTreeSet::new()).and_then(|registry| registry.open()) else { return };
         for (rule, digest) in known.artefacts.iter().filter(|(_, digest)| !before.contains(digest)) {
             let verdict = Verdict {
@@ -213,12 +260,14 @@ impl Steward {
         }
         let answer = match &request.wants {
             Wants::Apply => self.propose(true).await,
-            Wants::Version(key) => self.go_back(key).await,
+            Wants::Version(key) => self.go_back(key, true).await,
         };
         let (version, refused) = match answer {
             Ok(version) => (version, Vec::new()),
             Err(reasons) => (None, reasons),
         };
+        // what came of it before is not what comes of it now
+        self.last = self.last.take().filter(|last| Some(&last.version) != version.as_ref());
         self.answer = Some(Answer { id: request.id.clone(), version, refused });
         self.record.answered = Some(request.id);
         self.told = None;
@@ -256,22 +305,27 @@ impl Steward {
         let bind = move || {
             let checked = workshop.load()?;
             let registry = workshop.registry(&checked, passed_over)?;
+            // who asks wants the newest; what is pinned is what ran until now
+            let registry = if asked { registry.unpinned() } else { registry };
             let bound = workshop.bind(checked, &registry)?;
             Ok::<_, Unbound>((bound, registry.open()?))
         };
         let bound = tokio::task::spawn_blocking(bind).await.context("binding").map_err(failed)?;
         let (bound, registry) = bound.map_err(|unbound| lines_of(&unbound))?;
         let key = bound.pipeline.key();
-        if self.board.standing().is_some_and(|standing| standing.version == key) {
+        let runs = self.board.standing().is_some_and(|standing| standing.version == key);
+        if runs || self.sent.as_ref() == Some(&key) {
             self.know(&bound);
             return Ok(Some(key));
         }
         if !asked && self.record.held.contains_key(&key) {
             return Ok(None);
         }
-        let lake = Lake { store: self.shelf.store(), log: self.log.as_ref() };
+        let live = self.board.standing().and_then(|standing| self.known.get(&standing.version));
+        let live = live.map(|known| known.pipeline.clone());
+        let lake = Lake { store: self.shelf.store(), log: self.log.as_ref(), live };
         let registry = registry.as_ref().map(|registry| registry as &dyn sluice_registry::Registry);
-        let admission = admission::admit(&bound, registry, Some(lake)).await.map_err(failed)?;
+        let admission = admission::admit(&bound, registry, lake).await.map_err(failed)?;
         let refusals = admission.refusals();
         if !refusals.is_empty() {
             self.record.hold(&key, refusals.clone());
@@ -281,7 +335,9 @@ impl Steward {
         self.record.held.remove(&key);
         self.shelf.keep(&bound).await.map_err(failed)?;
         self.know(&bound);
-        let rollout = Rollout { pipeline: bound.pipeline.clone(), plan: bound.checked.plan.rollout.clone() };
+        let plan = bound.checked.plan.rollout.clone();
+        let rollout = Rollout { pipeline: bound.pipeline.clone(), plan, at_once: false };
+        self.sent = Some(key.clone());
         // where the run is ending there is nothing to roll out on
         let _ = self.send.send(rollout);
         Ok(Some(key))
@@ -308,18 +364,22 @@ impl Steward {
     }
 
     /// Hands a version of before to the run, at once.
-    async fn go_back(&mut self, key: &str) -> std::result::Result<Option<String>, Vec<String>> {
-        let bound = self.shelf.bind(key).await.map_err(|error| vec![crate::exit::chain(&error)])?;
-        if let Some(live) = self.record.live.clone().filter(|live| live != key) {
-            self.record.hold(&live, vec!["taken back by hand".into()]);
-            self.take_back(&live, &["taken back by hand".to_owned()]).await;
-        }
+    async fn go_back(&mut self, key: &str, hold: bool) -> std::result::Result<Option<String>, Vec<String>> {
+        let failed = |error: anyhow::Error| vec![crate::exit::chain(&error)];
+        let bound = self.shelf.bind(key).await.map_err(failed)?;
         self.know(&bound);
+        self.shelf.keep(&bound).await.map_err(failed)?;
+        let target = bound.pipeline.key();
+        if let Some(live) = self.record.live.clone().filter(|live| hold && *live != target) {
+            let reasons = vec!["taken back by hand".to_owned()];
+            self.take_back(&live, Some(&target), &reasons).await;
+            self.record.hold(&live, reasons);
+        }
         // it ran before: it need not prove itself
         let probation = ProbationPlan { segments: 0, ..ProbationPlan::default() };
         let plan = RolloutPlan { shadow: 0, canary: None, probation, ..RolloutPlan::default() };
-        let _ = self.send.send(Rollout { pipeline: bound.pipeline.clone(), plan });
-        Ok(Some(bound.pipeline.key()))
+        let _ = self.send.send(Rollout { pipeline: bound.pipeline.clone(), plan, at_once: true });
+        Ok(Some(target))
     }
 
     /// Says where things stand, where that changed or it is time to.

@@ -89,8 +89,10 @@ async fn every_segment_is_of_one_version_and_says_which() {
     let world = world(2000);
     let versions: Vec<Arc<Pipeline>> =
         (0..40).map(|n| version(&world, &Numbers::that(&format!("1.{n}.0"), Does::Add(n * 1_000_000)))).collect();
-    let rollouts: Vec<Rollout> =
-        versions[1..].iter().map(|pipeline| Rollout { pipeline: pipeline.clone(), plan: probation(1) }).collect();
+    let rollouts: Vec<Rollout> = versions[1..]
+        .iter()
+        .map(|pipeline| Rollout { pipeline: pipeline.clone(), plan: probation(1), at_once: false })
+        .collect();
     // values move by millions, which is what this test tells versions apart by
     let bounds = ProbationPlan { segments: 1, shift: 1e9, latency: 1e9, ..ProbationPlan::default() };
     let rollouts = rollouts.into_iter().map(|r| Rollout { plan: RolloutPlan { probation: bounds, ..r.plan }, ..r });
@@ -131,7 +133,8 @@ async fn a_bad_version_is_rolled_back_and_leaves_nothing() {
         let mut world = world(600);
         // a distribution says something from a hundred rows on
         world = world.with("segment: { rows: 70 }", "segment: { rows: 105 }");
-        let bad = Rollout { pipeline: version(&world, &Numbers::that("1.1.0", does)), plan: probation(3) };
+        let bad =
+            Rollout { pipeline: version(&world, &Numbers::that("1.1.0", does)), plan: probation(3), at_once: false };
         let (done, log) = roll_out(&world, &good(&world), vec![bad], ONE).await;
         let summary = done.unwrap();
         assert_eq!(log.names().last().map(String::as_str), Some("rolled_back"), "{does:?}: {:?}", log.names());
@@ -150,7 +153,8 @@ fn but_rules(content: &std::collections::BTreeMap<&'static str, Vec<String>>) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_within_its_bounds_becomes_live_after_its_probation() {
     let world = world(800);
-    let next = Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Well)), plan: probation(2) };
+    let next =
+        Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Well)), plan: probation(2), at_once: false };
     let key = next.pipeline.key();
     let (done, log) = roll_out(&world, &good(&world), vec![next], ONE).await;
     assert_eq!(log.names(), ["probation", "probation", "live"]);
@@ -162,7 +166,8 @@ async fn a_version_within_its_bounds_becomes_live_after_its_probation() {
 async fn a_shadow_tells_field_by_field_and_touches_nothing() {
     let world = world(600);
     let plan = RolloutPlan { shadow: 20, ..probation(1) };
-    let next = Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Nulls)), plan: plan.clone() };
+    let next =
+        Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Nulls)), plan: plan.clone(), at_once: false };
     let (done, log) = roll_out(&world, &good(&world), vec![next], ONE).await;
     done.unwrap();
     assert_eq!(log.names(), ["shadow", "refused"]);
@@ -184,7 +189,7 @@ async fn a_canary_gets_its_share_of_the_segments() {
     let world = world(4000);
     let canary = Some(CanaryPlan { share: 0.25, segments: 4 });
     let plan = RolloutPlan { shadow: 2, canary, ..probation(1) };
-    let next = Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Well)), plan };
+    let next = Rollout { pipeline: version(&world, &Numbers::that("1.1.0", Does::Well)), plan, at_once: false };
     let (done, log) = roll_out(&world, &good(&world), vec![next], ONE).await;
     done.unwrap();
     let names = log.names();
@@ -208,7 +213,7 @@ async fn a_window_is_finished_by_what_opened_it() {
     let world = world(3600);
     let before = good(&world);
     let after = Arc::new(world.version(&Numbers::plan(), &Sum::times("2.0.0", 10)).unwrap());
-    let rollout = Rollout { pipeline: after.clone(), plan: probation(0) };
+    let rollout = Rollout { pipeline: after.clone(), plan: probation(0), at_once: false };
     let (done, _) = roll_out(&world, &before, vec![rollout], ONE).await;
     assert_eq!(done.unwrap().turns, 1);
     let plain = world.fresh();
@@ -265,7 +270,7 @@ async fn a_version_that_would_orphan_windows_is_refused() {
     let gold = other.manifest.find("gold:").unwrap();
     let batch = other.manifest.find("batch:").unwrap();
     other.manifest.replace_range(gold..batch, "");
-    let rollout = Rollout { pipeline: good(&other), plan: probation(0) };
+    let rollout = Rollout { pipeline: good(&other), plan: probation(0), at_once: false };
     let (done, log) = roll_out(&world, &good(&world), vec![rollout.clone(), rollout], ONE).await;
     done.unwrap();
     assert!(log.names().iter().any(|name| name == "refused"), "{:?}", log.names());
@@ -276,7 +281,7 @@ async fn a_version_that_would_orphan_windows_is_refused() {
 async fn other_batches_begin_a_new_leg_and_lose_nothing() {
     let world = world(1000);
     let other = world.clone().with("batch: { rows: 7 }", "batch: { rows: 50 }");
-    let rollout = Rollout { pipeline: good(&other), plan: probation(1) };
+    let rollout = Rollout { pipeline: good(&other), plan: probation(1), at_once: false };
     let (done, log) = roll_out(&world, &good(&world), vec![rollout], ONE).await;
     assert_eq!(done.unwrap().account.total().silver, 1000);
     assert_eq!(log.names(), ["probation", "live"]);
@@ -302,6 +307,7 @@ proptest! {
             let rollouts = bad.iter().enumerate().map(|(n, bad)| Rollout {
                 pipeline: version(&world, &Numbers::that(&format!("1.{}.0", n + 1), does[*bad as usize])),
                 plan: probation(segments),
+                at_once: false,
             });
             let (done, _) = roll_out(&world, &good(&world), rollouts.collect(), ONE).await;
             prop_assert_eq!(done.unwrap().account.check(), Ok(()));
