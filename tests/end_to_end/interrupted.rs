@@ -174,7 +174,8 @@ impl Drop for TinyDisk<'_> {
 
 #[test]
 fn a_full_disk_stops_with_its_own_code_moves_no_position_and_goes_on_when_there_is_room() {
-    let world = World::new(60_000, 30);
+    // more than the disk holds with the reserve
+    let world = World::new(150_000, 30);
     let folder = world.path("disk");
     let disk = match TinyDisk::mount(&folder, "9m") {
         Ok(disk) => disk,

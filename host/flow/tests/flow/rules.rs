@@ -35,6 +35,8 @@ pub(crate) enum Does {
     RejectAll,
     /// Traps on this number.
     TrapOn(i64),
+    /// Traps on every batch.
+    Trap,
     /// Loops on batches whose first number is a multiple of this.
     LoopOn(i64),
     /// Takes long: this many microseconds a row.
@@ -104,6 +106,7 @@ impl NumbersStep {
             }
             Does::TrapOn(poison) if out.contains(&Some(poison)) => return Err(failure(Cause::Trap)),
             Does::LoopOn(n) if out[0].is_some_and(|first| first % n == 0) => return Err(failure(Cause::Deadline)),
+            Does::Trap => return Err(failure(Cause::Trap)),
             Does::TrapOn(_) | Does::LoopOn(_) => {}
             Does::Slow(micros) => {
                 let begun = cpu_time();

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS "retail"."quarantine" (
     "reason"             VARCHAR(4096)    ENCODE ZSTD NOT NULL,
     "rule"               VARCHAR(4096)    ENCODE ZSTD NOT NULL,
     "version"            VARCHAR(4096)    ENCODE ZSTD NOT NULL,
+    "rule_digest"        VARCHAR(4096)    ENCODE ZSTD,
     "field"              VARCHAR(4096)    ENCODE ZSTD,
     "reasons"            VARCHAR(65535)   ENCODE ZSTD NOT NULL,
     "source"             VARCHAR(2048)    ENCODE ZSTD NOT NULL,
