@@ -139,6 +139,7 @@ fn open(component: &Component) -> Arc<dyn RulePlan> {
         grants: Capability::ALL.into(),
         limits: Limits::default(),
         token_key: Some(TokenKey::new(b"a key for benchmarks, 32 bytes..").expect("it is long enough")),
+        lookups: Vec::new(),
     };
     component.open(config).unwrap_or_else(|error| panic!("{error}"))
 }

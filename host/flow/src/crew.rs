@@ -143,9 +143,10 @@ impl Crew {
         if self.workers.iter().all(|worker| works(worker.version())) {
             return;
         }
-        let (stay, go) = std::mem::take(&mut self.workers).into_iter().partition(|worker| works(worker.version()));
+        let (stay, go): (Vec<Worker>, Vec<Worker>) =
+            std::mem::take(&mut self.workers).into_iter().partition(|worker| works(worker.version()));
         self.workers = stay;
-        for worker in Vec::<Worker>::from(go) {
+        for worker in go {
             self.split.add(&worker.split);
         }
     }

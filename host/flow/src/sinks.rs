@@ -156,7 +156,7 @@ fn partitions(
         let mut done = Vec::new();
         loop {
             let Some((folder, parts)) = todo.lock().expect("no holder panics").next() else { return Ok(done) };
-            done.push(partition(folder, &parts, batches, metadata)?);
+            done.push(partition(&folder, &parts, batches, metadata)?);
         }
     };
     let results: Vec<Result<Vec<Ready>>> = std::thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn partitions(
 }
 
 fn partition(
-    folder: String,
+    folder: &str,
     parts: &[(usize, Vec<u32>)],
     batches: &[RecordBatch],
     metadata: &[(String, String)],
@@ -184,7 +184,7 @@ fn partition(
     let mut encoder = Encoder::new(schema, metadata);
     encoder.write(&whole)?;
     let (rows, bytes) = encoder.finish()?.expect("a partition has rows");
-    Ok(Ready::new(Layer::Silver, &folder, rows, bytes))
+    Ok(Ready::new(Layer::Silver, folder, rows, bytes))
 }
 
 fn pick(batch: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {

@@ -73,10 +73,9 @@ pub(crate) async fn admit(bound: &Bound, registry: Option<&dyn Registry>, lake: 
     let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
     for (place, used) in bound.rules.iter().enumerate() {
         let Some(registry) = registry else { break };
-        if let Some(verdict) = registry.verdict(&used.artefact.id(), dataset).await? {
-            if verdict.admits(&used.artefact.digest, &key) {
-                verdicts.insert(place, verdict);
-            }
+        let verdict = registry.verdict(&used.artefact.id(), dataset).await?;
+        if let Some(verdict) = verdict.filter(|verdict| verdict.admits(&used.artefact.digest, &key)) {
+            verdicts.insert(place, verdict);
         }
     }
     if verdicts.len() < bound.rules.len() {

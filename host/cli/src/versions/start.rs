@@ -120,7 +120,7 @@ pub(crate) async fn start(bound: Bound, shelf: Arc<Shelf>, log: Arc<dyn CommitLo
     let (tell, stages) = mpsc::unbounded_channel();
     let board = Arc::new(Board::default());
     let sent = rollouts.first().map(|rollout| rollout.pipeline.key());
-    let mut steward = Steward::new(bound, shelf.clone(), log, board.clone(), record, send.clone(), stages, follow);
+    let mut steward = Steward::new(&bound, shelf.clone(), log, board.clone(), record, send.clone(), stages, follow);
     steward.begin(before.as_ref(), sent, (!refusals.is_empty()).then_some((wanted, refusals)));
     rollouts.into_iter().for_each(|rollout| drop(send.send(rollout)));
     let (stop, stopped) = tokio::sync::watch::channel(false);

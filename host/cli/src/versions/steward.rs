@@ -59,7 +59,7 @@ impl Steward {
     // what a run's versions are made of; they meet nowhere else
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn new(
-        bound: Bound,
+        bound: &Bound,
         shelf: Arc<Shelf>,
         log: Arc<dyn CommitLog>,
         board: Arc<Board>,
@@ -86,7 +86,7 @@ impl Steward {
             sent: None,
             took_over: false,
         };
-        steward.know(&bound);
+        steward.know(bound);
         steward
     }
 
@@ -115,10 +115,9 @@ impl Steward {
         self.record.answered = Request::read(self.shelf.store()).await?.map(|request| request.id);
         let now = self.board.standing().map(|standing| standing.version);
         let another = |live: &String| before.live.as_ref() != Some(live) && now.as_ref() != Some(live);
-        if let Some(live) = self.record.live.clone().filter(another) {
-            if let Err(reasons) = self.go_back(&live, false).await {
-                tracing::warn!("the version that was in use cannot be had: {}", reasons.join("; "));
-            }
+        let Some(live) = self.record.live.clone().filter(another) else { return Ok(()) };
+        if let Err(reasons) = self.go_back(&live, false).await {
+            tracing::warn!("the version that was in use cannot be had: {}", reasons.join("; "));
         }
         Ok(())
     }
