@@ -187,7 +187,7 @@ fn dying_between_versions_leaves_one_or_the_other() {
     changing.append(0..3_000);
     changing.command().output().ok();
     let (mut next, mut minor) = (3_000, 100);
-    let good = |minor: u32| minor % 2 == 0;
+    let good = |minor: u32| minor.is_multiple_of(2);
     for death in 0..deaths {
         let host = changing.follow();
         minor += 1;
