@@ -325,9 +325,9 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::Arc;
 
-    fn difference(new: ArrayRef, old: ArrayRef) -> ColumnDifference {
+    fn difference(new: &ArrayRef, old: &ArrayRef) -> ColumnDifference {
         let mut difference = ColumnDifference::default();
-        difference.add(&new, &old);
+        difference.add(new, old);
         difference
     }
 
@@ -338,18 +338,18 @@ mod tests {
     #[test]
     fn equal_columns_have_no_shift_and_other_ones_do() {
         let numbers = |f: fn(i64) -> i64| Arc::new(Int64Array::from_iter_values((0..1000).map(f))) as ArrayRef;
-        let same = difference(numbers(|n| n), numbers(|n| n));
+        let same = difference(&numbers(|n| n), &numbers(|n| n));
         assert_eq!((same.changed, same.shift()), (0, 0.0));
-        let hundredfold = difference(numbers(|n| n * 100), numbers(|n| n));
+        let hundredfold = difference(&numbers(|n| n * 100), &numbers(|n| n));
         assert_eq!(hundredfold.changed, 999);
         assert!(hundredfold.shift() > 0.25, "{}", hundredfold.shift());
-        let by_one = difference(numbers(|n| n + 1), numbers(|n| n));
+        let by_one = difference(&numbers(|n| n + 1), &numbers(|n| n));
         assert!(by_one.shift() < 0.1, "{}", by_one.shift());
     }
 
     #[test]
     fn nulls_and_changes_are_counted_row_by_row() {
-        let found = difference(texts([Some("a"), None, Some("c")]), texts([Some("a"), Some("b"), Some("x")]));
+        let found = difference(&texts([Some("a"), None, Some("c")]), &texts([Some("a"), Some("b"), Some("x")]));
         assert_eq!((found.rows, found.changed, found.nulls_new, found.nulls_old), (3, 2, 1, 0));
     }
 
@@ -358,6 +358,10 @@ mod tests {
         (comparison.new.rules_us, comparison.old.rules_us) = (10_000, 9_000);
         change(&mut comparison);
         comparison.breaches(&ProbationPlan::default())
+    }
+
+    fn nulls(rows: u64, nulls_new: u64) -> ColumnDifference {
+        ColumnDifference { rows, nulls_new, ..ColumnDifference::default() }
     }
 
     #[test]
@@ -371,9 +375,9 @@ mod tests {
         assert!(comparison(|c| c.old.rejected = 51)[0].contains("the old version 5.1 %"));
         assert!(comparison(|c| c.new.rules_us = 28_000)[0].contains("3.1 times"));
         assert_eq!(comparison(|c| (c.new.rules_us, c.old.rules_us) = (1_900, 10)), none, "too little to be measured");
-        let nulls = |rows, nulls_new| ColumnDifference { rows, nulls_new, ..ColumnDifference::default() };
-        assert!(comparison(|c| drop(c.columns.insert("email".into(), nulls(100, 100))))[0].contains("`email` is null"));
-        assert_eq!(comparison(|c| drop(c.columns.insert("email".into(), nulls(10, 2)))), none, "two rows say little");
+        let with = |rows, by| comparison(|c| c.columns = BTreeMap::from([("email".to_owned(), nulls(rows, by))]));
+        assert!(with(100, 100)[0].contains("`email` is null"));
+        assert_eq!(with(10, 2), none, "two rows say little");
     }
 
     proptest! {
