@@ -26,6 +26,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Records of one generated file, which is read under several names.
 const FILE_ROWS: u64 = 1_000_000;
+/// Rows of a segment, in both runs.
+const SEGMENT_ROWS: u64 = 100_000;
 /// Versions that take turns.
 const VERSIONS: usize = 6;
 /// Of this many swaps one is on probation for a segment.
@@ -38,7 +40,9 @@ fn main() {
     let swaps = numbers.get(1).copied().unwrap_or(300) as usize;
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("load");
     let input = input(&root, &work, rows);
-    let checked = sluice_manifest::load(&root.join("pipelines/orders")).unwrap_or_else(|error| panic!("{error}"));
+    let mut checked = sluice_manifest::load(&root.join("pipelines/orders")).unwrap_or_else(|error| panic!("{error}"));
+    // a segment on probation ends when it is full, and the next swap waits for its verdict
+    checked.plan.segment.rows = SEGMENT_ROWS;
     let versions = versions(&root, &checked);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -225,7 +229,7 @@ async fn run(versions: &[Arc<Pipeline>], input: &[PathBuf], lake: &Path, swaps: 
     let driver = tokio::spawn(async move {
         for swap in 1..=swaps {
             // spread over the run
-            while counter.snapshot().bytes < total * swap as u64 / (swaps as u64 + 1) {
+            while counter.snapshot().bytes < total * 8 / 10 * swap as u64 / swaps as u64 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             let segments = u32::from(swap % PROBATION_EVERY == 0);
