@@ -31,7 +31,7 @@ const SEGMENT_ROWS: u64 = 100_000;
 /// Versions that take turns.
 const VERSIONS: usize = 6;
 /// Of this many swaps one is on probation for a segment.
-const PROBATION_EVERY: usize = 10;
+const PROBATION_EVERY: usize = 30;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -233,12 +233,17 @@ async fn run(versions: &[Arc<Pipeline>], input: &[PathBuf], lake: &Path, swaps: 
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             let segments = u32::from(swap % PROBATION_EVERY == 0);
+            let before = counter.snapshot().segments;
             // on a busy machine processor times of single segments vary
             let probation = ProbationPlan { segments, latency: 1000.0, ..ProbationPlan::default() };
             let plan = RolloutPlan { probation, ..RolloutPlan::default() };
             let _ = send.send(Rollout { pipeline: all[swap % all.len()].clone(), plan, at_once: false });
             if lives.recv().await.is_none() {
                 return;
+            }
+            // it took over: what was open is committed
+            while counter.snapshot().segments == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
     });
