@@ -221,19 +221,20 @@ async fn run(versions: &[Arc<Pipeline>], input: &[PathBuf], lake: &Path, swaps: 
     let (send, rollouts) = mpsc::unbounded_channel();
     let (live, mut lives) = mpsc::unbounded_channel();
     let watcher = Arc::new(Next { versions: versions.to_vec(), send: live });
-    let control = Control { rollouts, watcher, board: Arc::<Board>::default(), history: Arc::new(Quiet) };
+    let board = Arc::new(Board::default());
+    let at = board.clone();
+    let control = Control { rollouts, watcher, board, history: Arc::new(Quiet) };
     let progress = Arc::new(Progress::default());
     let all = versions.to_vec();
     let counter = progress.clone();
     let total: u64 = input.iter().map(|file| file.metadata().map_or(0, |meta| meta.len())).sum();
     let driver = tokio::spawn(async move {
         for swap in 1..=swaps {
-            // spread over the run
-            while counter.snapshot().bytes < total * 8 / 10 * swap as u64 / swaps as u64 {
+            // spread over its first half; each waits for the one before it, so the last ones come near the end
+            while counter.snapshot().bytes < total / 2 * swap as u64 / swaps as u64 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             let segments = u32::from(swap % PROBATION_EVERY == 0);
-            let before = counter.snapshot().segments;
             // on a busy machine processor times of single segments vary
             let probation = ProbationPlan { segments, latency: 1000.0, ..ProbationPlan::default() };
             let plan = RolloutPlan { probation, ..RolloutPlan::default() };
@@ -241,8 +242,9 @@ async fn run(versions: &[Arc<Pipeline>], input: &[PathBuf], lake: &Path, swaps: 
             if lives.recv().await.is_none() {
                 return;
             }
-            // it took over: what was open is committed
-            while counter.snapshot().segments == before {
+            // it took over: a worker has made a batch by it
+            let key = all[swap % all.len()].key();
+            while !at.standing().is_some_and(|standing| standing.workers.contains(&key)) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
