@@ -26,9 +26,10 @@ use sluice_ports::{Kind, ObjectStore};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Now, as RFC 3339 in UTC.
+/// Now, as RFC 3339 in UTC, to the millisecond.
 pub(crate) fn now() -> String {
-    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+    let now = OffsetDateTime::now_utc();
+    now.replace_millisecond(now.millisecond()).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
 /// An object that is JSON; none where it is not there.
