@@ -48,7 +48,10 @@ pub(super) async fn make_schema(api: &DataApi, schema: &str) -> Result<Option<St
     }
     let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", ident(schema));
     let what = format!("making schema `{schema}`");
-    api.run("sluice-schema", &sql).await.map_err(|error| error.into_port(&what))?;
+    // two that make it at once may collide in spite of IF NOT EXISTS; the second time it is there
+    if api.run("sluice-schema", &sql).await.is_err() {
+        api.run("sluice-schema", &sql).await.map_err(|error| error.into_port(&what))?;
+    }
     Ok(Some(format!("made schema `{schema}`")))
 }
 
